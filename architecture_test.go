@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestImportsGoDown holds docs/architecture.md to what the code imports: the page lists every folder
-// from the top of the house to the ground, and a folder imports only folders below it.
+// TestImportsGoDown holds docs/architecture.md to what the code imports: the page lists every
+// folder from the top of the house to the ground, and a folder imports only folders below it.
 func TestImportsGoDown(t *testing.T) {
 	floors := floorsOf(t, "docs/architecture.md")
 	imports := goList(t, `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`)

@@ -32,7 +32,8 @@ func TestPicturesPage(t *testing.T) {
 	for _, command := range commands[1:9] {
 		shell(t, folder, command)
 	}
-	for _, made := range []string{"tuned/accuracy.png", "confusion/confusion.png", "mistakes/index.html", "why.png", "tuned.onnx"} {
+	for _, made := range []string{"tuned/accuracy.png", "confusion/confusion.png", "mistakes/index.html", "why.png",
+		"tuned.onnx"} {
 		assert.FileExists(t, filepath.Join(folder, made))
 	}
 	predictions, err := os.ReadFile(filepath.Join(folder, "predictions.csv"))
@@ -106,7 +107,7 @@ func servedAnswer(t *testing.T, folder, command string, picture []byte) string {
 }
 
 // TestLibraryPage makes a module of the program of docs/library.md, by the page's commands and by a
-// workspace, and runs it.
+// workspace, and runs it. go mod tidy may download what only tests of other modules import.
 func TestLibraryPage(t *testing.T) {
 	if testing.Short() || runtime.GOOS == "windows" {
 		t.Skip("builds a program twice, by a shell's commands")
@@ -117,7 +118,6 @@ func TestLibraryPage(t *testing.T) {
 	require.NoError(t, err)
 	sums, err := os.ReadFile("go.sum")
 	require.NoError(t, err)
-	t.Setenv("GOPROXY", "off") // compiling this test has downloaded the modules
 	t.Setenv("GOFLAGS", "-mod=mod "+os.Getenv("GOFLAGS"))
 	folder := t.TempDir()
 	require.NoError(t, os.Symlink(repository, filepath.Join(folder, "convgraph")))
@@ -131,6 +131,8 @@ func TestLibraryPage(t *testing.T) {
 		shell(t, dir, strings.Join(commands, "\n"))
 	}
 	module("mine", append(append([]string{"set -e"}, shellCommands(t, "docs/library.md")...),
-		"go run . ../digits ../digits/test/7/000.png >out", "grep -qx '../digits/test/7/000.png 7' out", "test -s mine.safetensors")...)
-	module("work", "set -e", "go mod init example.com/mine", "go work init . ../convgraph", "GOFLAGS=${GOFLAGS#-mod=mod} go build .")
+		"go run . ../digits ../digits/test/7/000.png >out", "grep -qx '../digits/test/7/000.png 7' out",
+		"test -s mine.safetensors")...)
+	module("work", "set -e", "go mod init example.com/mine", "go work init . ../convgraph",
+		"GOFLAGS=${GOFLAGS#-mod=mod} go build .")
 }

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,7 @@ import (
 type listed struct {
 	ImportPath, Dir string
 	GoFiles         []string
+	Imports         []string
 	ImportMap       map[string]string // import paths in the source, where they differ from the package's
 	Module          *struct {
 		Main      bool
@@ -55,14 +57,23 @@ func check(system, processor string) (checked int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	c := &checker{files: token.NewFileSet(), sizes: types.SizesFor("gc", processor), done: map[string]*types.Package{}}
+	c := &checker{files: token.NewFileSet(), sizes: types.SizesFor("gc", processor), done: map[string]*types.Package{}, failed: map[string]bool{}}
 	var problems []error
 	for _, p := range packages { // each one after its imports
 		if strings.HasSuffix(p.ImportPath, ".test") {
 			continue // the main function that go test makes
 		}
-		if err := c.check(p); err != nil {
-			problems = append(problems, err)
+		if slices.ContainsFunc(p.Imports, func(path string) bool { return c.failed[path] }) {
+			c.failed[p.ImportPath] = true // for the same reason
+			continue
+		}
+		found := c.check(p)
+		c.failed[p.ImportPath] = len(found) > 0
+		for _, problem := range found {
+			// A package's variant with its tests has the same files again.
+			if !slices.ContainsFunc(problems, func(err error) bool { return err.Error() == problem.Error() }) {
+				problems = append(problems, problem)
+			}
 		}
 		if p.ours() {
 			checked++
@@ -75,7 +86,7 @@ func check(system, processor string) (checked int, err error) {
 }
 
 func list(system, processor string) (packages []*listed, err error) {
-	cmd := exec.Command("go", "list", "-deps", "-test", "-e", "-json=ImportPath,Dir,GoFiles,ImportMap,Module,Error", "./...")
+	cmd := exec.Command("go", "list", "-deps", "-test", "-e", "-json=ImportPath,Dir,GoFiles,Imports,ImportMap,Module,Error", "./...")
 	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -102,11 +113,13 @@ type checker struct {
 	files *token.FileSet
 	sizes types.Sizes
 	done  map[string]*types.Package
+
+	failed map[string]bool // packages with errors, or that import one with errors
 }
 
 // check type-checks a package. Function bodies of other modules and of the standard library are
 // left out, and so are their errors: a package there may need assembly or a compiler's help.
-func (c *checker) check(p *listed) error {
+func (c *checker) check(p *listed) (problems []error) {
 	if p.ImportPath == "unsafe" {
 		c.done["unsafe"] = types.Unsafe
 		return nil
@@ -118,11 +131,10 @@ func (c *checker) check(p *listed) error {
 		}
 		file, err := parser.ParseFile(c.files, name, nil, parser.SkipObjectResolution)
 		if err != nil {
-			return err
+			return []error{err}
 		}
 		sources = append(sources, file)
 	}
-	var problems []error
 	config := types.Config{
 		Importer:         importer{c, p.ImportMap},
 		Sizes:            c.sizes,
@@ -138,7 +150,7 @@ func (c *checker) check(p *listed) error {
 	if !p.ours() {
 		return nil
 	}
-	return errors.Join(problems...)
+	return problems
 }
 
 // importer finds the packages that one package imports.

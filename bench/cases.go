@@ -1,41 +1,86 @@
 package main
 
-// benchCase is one thing to measure, and the competitors in it.
+// benchCase is one thing to measure, its peers and its targets.
 type benchCase struct {
-	Name    string  // of our benchmark
-	pkg     string  // package of our benchmark
-	batch   int     // images
-	torch   string  // PyTorch's model; empty: without PyTorch
-	atMost  float64 // target for our time over the peer's; 0: no target
-	blas    bool    // with OpenBLAS
-	stock   string  // benchmark of gorgonia's stock ops
-	single  bool    // always on one thread
-	seconds float64 // length of a measurement, as go test's -benchtime
-	count   int     // measurements in a run, whose result is their median
+	Name    string   // of our benchmark
+	pkg     string   // package of our benchmark
+	model   string   // of the Python scripts
+	batch   int      // images
+	peers   []string // keys, in the order of the report
+	targets []target
+	single  bool // always on one thread
+	length
 }
 
-// cases are the rows of the table. AlexNet takes long, so a run of it is one measurement.
+// target is the most that our time may be over that of the fastest of some peers.
+type target struct {
+	of     []string // keys of the peers
+	atMost float64
+}
+
+// length of a run, as go test's -benchtime and -count; its result is the median.
+type length struct {
+	seconds float64
+	count   int
+}
+
+var (
+	short = length{0.4, 5}
+	long  = length{5, 1}
+)
+
+var (
+	trainingPeers   = []string{"torch", "channels_last", "compile"}
+	predictionPeers = []string{"openvino", "onnxruntime", "torch"}
+)
+
+// trainStep is a case whose target is about the fastest of PyTorch's ways.
+func trainStep(model string, batch int, atMost float64, l length) benchCase {
+	return benchCase{
+		Name: "TrainStep/" + model, pkg: "models", model: model, batch: batch, peers: trainingPeers,
+		targets: []target{{trainingPeers, atMost}}, length: l,
+	}
+}
+
+// predict is a case whose target is about OpenVINO.
+func predict(model string, batch int, atMost float64, l length) benchCase {
+	work := "PredictBatch/"
+	if batch == 1 {
+		work = "Predict1/"
+	}
+	return benchCase{
+		Name: work + model, pkg: "models", model: model, batch: batch, peers: predictionPeers,
+		targets: []target{{[]string{"openvino"}, atMost}}, length: l,
+	}
+}
+
+// with adds a peer that has a target of its own.
+func (c benchCase) with(key string, atMost float64) benchCase {
+	c.peers = append(c.peers[:len(c.peers):len(c.peers)], key)
+	c.targets = append(c.targets, target{[]string{key}, atMost})
+	return c
+}
+
+// cases are the rows of the table. The batches are those of our benchmarks.
 var cases = []benchCase{
-	{
-		Name: "TrainStep/SimpleConvNet", pkg: "models", batch: 100, torch: "SimpleConvNet", atMost: 0.40,
-		stock: "StockTrainStep/SimpleConvNet", seconds: 0.4, count: 5,
-	},
-	{Name: "TrainStep/LeNet", pkg: "models", batch: 100, torch: "LeNet", atMost: 0.45, seconds: 0.4, count: 5},
-	{Name: "TrainStep/AlexNet", pkg: "models", batch: 32, torch: "AlexNet", atMost: 0.85, seconds: 5, count: 1},
-	{
-		Name: "Predict1/SimpleConvNet", pkg: "models", batch: 1, torch: "SimpleConvNet", atMost: 0.35, seconds: 0.2,
-		count: 5,
-	},
-	{Name: "Predict1/LeNet", pkg: "models", batch: 1, torch: "LeNet", atMost: 0.35, seconds: 0.2, count: 5},
-	{Name: "Predict1/AlexNet", pkg: "models", batch: 1, torch: "AlexNet", atMost: 0.90, seconds: 1, count: 1},
-	{
-		Name: "PredictBatch/SimpleConvNet", pkg: "models", batch: 1000, torch: "SimpleConvNet", atMost: 0.40,
-		seconds: 0.4, count: 5,
-	},
-	{Name: "PredictBatch/LeNet", pkg: "models", batch: 1000, torch: "LeNet", seconds: 0.4, count: 5},
-	{Name: "PredictBatch/AlexNet", pkg: "models", batch: 32, torch: "AlexNet", seconds: 2, count: 1},
-	{Name: "SGEMM1024", pkg: "bench", blas: true, atMost: 1, single: true, seconds: 0.4, count: 5},
+	trainStep("SimpleConvNet", 100, 0.22, short).with("stock", 1./30),
+	trainStep("LeNet", 100, 0.35, short),
+	trainStep("AlexNet", 32, 0.50, long),
+	trainStep("ResNet18", 16, 0.75, long),
+	trainStep("ResNet20", 128, 0.60, long),
+	trainStep("MobileNetV2", 16, 0.60, long),
+	trainStep("SqueezeNet", 16, 0.70, long),
+	predict("SimpleConvNet", 1, 0.50, short),
+	predict("SimpleConvNet", 1000, 0.50, short),
+	predict("LeNet", 1, 0.50, short),
+	predict("LeNet", 1000, 0.50, short),
+	predict("AlexNet", 1, 0.95, short),
+	predict("AlexNet", 32, 0.90, long),
+	predict("ResNet18", 1, 0.95, short),
+	predict("ResNet18", 16, 0.90, long),
+	predict("MobileNetV2", 1, 1, short),
+	predict("MobileNetV2", 16, 1, long),
+	predict("SqueezeNet", 1, 1, short),
+	predict("SqueezeNet", 16, 1, long),
+	benchCase{Name: "SGEMM1024", pkg: "bench", single: true, length: short}.with("openblas", 1),
 }
-
-// stockAtMost is the target for our time over that of gorgonia's stock ops.
-const stockAtMost = 1. / 30

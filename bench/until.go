@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,9 +22,6 @@ import (
 
 	"convgraph/models"
 )
-
-//go:embed torch_train.py
-var torchTraining string
 
 // untilModel is the network to train.
 const untilModel = "simpleconvnet"
@@ -53,10 +49,10 @@ func runUntil(ctx context.Context, o options, stdout, progress io.Writer) error 
 		return err
 	}
 	defer h.close()
-	if !h.hasTorch {
+	if !h.present["torch"] {
 		fmt.Fprintf(
 			progress, "without PyTorch, only our side: pass a Python that has it with -python (%s)\n",
-			h.peers[torchName],
+			h.versions[torchName],
 		)
 	}
 	var all []arrival
@@ -72,7 +68,7 @@ func runUntil(ctx context.Context, o options, stdout, progress io.Writer) error 
 		all = append(all, arrivals...)
 	}
 	if !o.json {
-		return printArrivals(stdout, o, load, h.peers[torchName], all)
+		return printArrivals(stdout, o, load, h.versions[torchName], all)
 	}
 	e := json.NewEncoder(stdout)
 	e.SetIndent("", "  ")
@@ -99,17 +95,16 @@ func train(
 
 // newTrainings builds trainmnist and looks for PyTorch.
 func newTrainings(ctx context.Context, o options) (*harness, error) {
-	directory, err := os.MkdirTemp("", "convgraph-bench-")
+	h, err := newHarness(o)
 	if err != nil {
 		return nil, err
 	}
-	h := &harness{options: o, directory: directory, peers: map[string]string{}}
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", h.trainer(), "convgraph/cmd/trainmnist").CombinedOutput()
 	if err != nil {
 		h.close()
 		return nil, fmt.Errorf("building trainmnist: %w\n%s", err, out)
 	}
-	h.peers[torchName], h.hasTorch = h.version(ctx, torchScript)
+	h.findPeers(ctx, []benchCase{{peers: []string{"torch"}}})
 	return h, nil
 }
 
@@ -130,7 +125,7 @@ func (h *harness) trainings(ctx context.Context, recipe string, progress io.Writ
 	sides := []training{{"convgraph", func(ctx context.Context, seed int) (arrival, error) {
 		return h.ourTraining(ctx, recipe, seed)
 	}}}
-	if !h.hasTorch {
+	if !h.present["torch"] {
 		return sides, nil
 	}
 	if r.Augment != "" || r.Average != 0 {
@@ -164,14 +159,13 @@ func (h *harness) ourTraining(ctx context.Context, recipe string, seed int) (arr
 }
 
 func (h *harness) torchTraining(ctx context.Context, r models.Recipe, data string, seed int) (arrival, error) {
-	cmd := exec.CommandContext(ctx, h.options.python, "-", "--data", data,
+	cmd := exec.CommandContext(ctx, h.options.python, h.script("torch_train.py"), "--data", data,
 		fmt.Sprintf("--seed=%d", seed), fmt.Sprintf("--threads=%d", h.threads), fmt.Sprintf("--until=%g", h.until),
 		fmt.Sprintf("--epochs=%d", r.Epochs), fmt.Sprintf("--batch=%d", r.Batch),
 		"--optimizer", r.Optimizer, fmt.Sprintf("--lr=%g", r.LR),
 		"--schedule", r.Schedule, fmt.Sprintf("--warmup=%d", r.Warmup),
 		fmt.Sprintf("--weight-decay=%g", r.WeightDecay), fmt.Sprintf("--label-smoothing=%g", r.LabelSmoothing),
 		"--init", cmp.Or(r.Init, "0.01"))
-	cmd.Stdin = strings.NewReader(torchTraining)
 	return watch(cmd, h.until)
 }
 

@@ -77,7 +77,7 @@ func TestTrainingsOfEveryRecipe(t *testing.T) {
 			continue
 		}
 		var said strings.Builder
-		sides, err := (&harness{hasTorch: true}).trainings(t.Context(), name, &said)
+		sides, err := (&harness{present: map[string]bool{"torch": true}}).trainings(t.Context(), name, &said)
 		require.NoError(t, err)
 		plain := r.Augment == "" && r.Average == 0
 		assert.Equal(t, plain, len(sides) == 2, name)

@@ -38,7 +38,8 @@ func TestPreprocessing(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, same.IsZero())
 	_, err = classify.WithInk(same, picture.Light)
-	assert.EqualError(t, err, "ink is light on dark: that is for networks whose pictures are prepared as MNIST's digits")
+	assert.EqualError(t, err,
+		"ink is light on dark: that is for networks whose pictures are prepared as MNIST's digits")
 
 	assert.NoError(t, classify.TakesPictures(digits))
 	for _, s := range []*graph.Spec{spec(9), spec(2, 5, 5)} {
@@ -79,7 +80,8 @@ func TestPredictForEachLoss(t *testing.T) {
 		last       []graph.Part
 		text, json string
 	}{
-		{[]graph.Part{graph.Sigmoid{}}, "x: c (88.08%), a (73.11%)", `{"image":"x","class":2,"name":"c","probability":0.880797,
+		{[]graph.Part{graph.Sigmoid{}}, "x: c (88.08%), a (73.11%)",
+			`{"image":"x","class":2,"name":"c","probability":0.880797,
 			"top":[{"class":2,"name":"c","probability":0.880797},{"class":0,"name":"a","probability":0.731059},
 			{"class":1,"name":"b","probability":0.268941}],
 			"labels":[{"class":2,"name":"c","probability":0.880797},{"class":0,"name":"a","probability":0.731059}]}`},
@@ -115,7 +117,8 @@ func rounded(t *testing.T, text []byte) string {
 }
 
 func TestPercent(t *testing.T) {
-	for want, p := range map[string]float64{"100.00%": 1, "> 99.99%": 0.99997, "99.99%": 0.9999, "0.01%": 0.0001, "< 0.01%": 0.00001, "0.00%": 0} {
+	for want, p := range map[string]float64{"100.00%": 1, "> 99.99%": 0.99997, "99.99%": 0.9999, "0.01%": 0.0001,
+		"< 0.01%": 0.00001, "0.00%": 0} {
 		assert.Equal(t, want, classify.Percent(p))
 	}
 }

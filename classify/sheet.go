@@ -8,8 +8,8 @@ import (
 	"convgraph/graph"
 )
 
-// Sheet draws inputs of a network that takes pictures side by side, each in the input's size. The mean
-// and std of the network's preprocessing are undone, so 8-bit pictures come back as they were.
+// Sheet draws inputs of a network that takes pictures side by side, each in the input's size. The
+// mean and std of the network's preprocessing are undone, so 8-bit pictures come back as they were.
 func Sheet(spec *graph.Spec, inputs [][]float32) image.Image {
 	channels, height, width := spec.Input[0], spec.Input[1], spec.Input[2]
 	sheet := image.NewNRGBA(image.Rect(0, 0, width*len(inputs), height))

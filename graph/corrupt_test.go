@@ -17,15 +17,15 @@ import (
 	"convgraph/internal/testutil"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables of damage in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the tables in docs/corrupt.md")
 
-// TestErrorTable makes the corrupt specs and parameter files of docs/damage.md.
+// TestErrorTable makes the corrupt specs and parameter files of docs/corrupt.md.
 func TestErrorTable(t *testing.T) {
-	testutil.CheckErrorTable(t, "specs", *update, specDamages(t))
-	testutil.CheckErrorTable(t, "parameter files", *update, parameterDamages(t))
+	testutil.CheckErrorTable(t, "specs", *update, corruptSpecs(t))
+	testutil.CheckErrorTable(t, "parameter files", *update, corruptParameters(t))
 }
 
-func specDamages(t *testing.T) []testutil.ErrorCase {
+func corruptSpecs(t *testing.T) []testutil.ErrorCase {
 	load := func(text string) error {
 		_, err := graph.LoadSpec(testutil.WriteFile(t, "net.json", []byte(text)))
 		return err
@@ -60,11 +60,12 @@ func specDamages(t *testing.T) []testutil.ErrorCase {
 			Err: layer("{\"kind\": \"relu\", \"name\": \"a\"},\n{\"kind\": \"tanh\", \"name\": \"a\"}")},
 		{What: "more memory than there is", Err: layer(`{"kind": "affine", "units": 2000000000}`)},
 		{What: "class names for other outputs",
-			Err: load("{\"input\": [1, 5, 5],\n\"class_names\": [\"cat\", \"dog\"],\n\"layers\": [{\"kind\": \"affine\", \"units\": 3}]}")},
+			Err: load("{\"input\": [1, 5, 5],\n\"class_names\": [\"cat\", \"dog\"],\n\"layers\": [{\"kind\": " +
+				"\"affine\", \"units\": 3}]}")},
 	}
 }
 
-func parameterDamages(t *testing.T) []testutil.ErrorCase {
+func corruptParameters(t *testing.T) []testutil.ErrorCase {
 	m := newModel(t, graph.Sequential("net", tensor.Shape{3}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
 	text, err := json.Marshal(m.Spec())
 	require.NoError(t, err)
@@ -89,7 +90,7 @@ func parameterDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "cut off", Err: load(whole[:len(whole)-1])},
 		{What: "another program's safetensors file", Err: load(plain)},
 		{What: "another file", Err: load([]byte("\x89PNG\r\n\x1a\n and so on"))},
-		{What: "a spec that is damaged", Err: with(string(text[:20]), weight, bias)},
+		{What: "a corrupt spec", Err: with(string(text[:20]), weight, bias)},
 		{What: "a spec that doesn't fit",
 			Err: with(`{"name": "net", "input": [3], "layers": [{"kind": "max_pool", "kernel": 2}]}`)},
 		{What: "a parameter missing", Err: with(string(text), weight)},

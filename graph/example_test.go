@@ -138,7 +138,8 @@ var brighter []byte
 
 // A program can embed the parameters.
 func ExampleRead() {
-	m, err := graph.Read(bytes.NewReader(brighter)) // var brighter []byte, with //go:embed brighter.safetensors above it
+	// var brighter []byte, with //go:embed brighter.safetensors above it
+	m, err := graph.Read(bytes.NewReader(brighter))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -242,6 +243,58 @@ func ExampleModel_Gradient() {
 	// Output:
 	// fc1.weight: [1.5000 -1.5000], by numbers [1.5000 -1.5000]
 	// fc1.bias: [0.5000 -0.5000], by numbers [0.5000 -0.5000]
+}
+
+// The loss of a linear network with one weight w is (3w)² for the image 3 with the target 0, so its
+// derivative at w = 2 is 36. Central differences are exact for a quadratic function.
+func ExampleModel_NumericalGradient() {
+	m, err := graph.New(graph.Sequential("line", tensor.Shape{1}, graph.He(),
+		graph.Affine{Name: "fc", Units: 1, NoBias: true}), graph.WithDtype(tensor.Float64))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m.Params()[0].Value.Float64s()[0] = 2
+	x := tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float64{3}))
+	t := tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float64{0}))
+	numerical, err := m.NumericalGradient(x, t, 1e-3)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s %.3f\n", numerical[0].Name, numerical[0].Value.Data())
+	// Output:
+	// fc.weight [36.000]
+}
+
+// The same network's gradient with respect to the image x is 2w²x = 24. The penalty adds
+// 0.5·24² = 288 to the loss of 36.
+func ExampleGradientPenalty() {
+	m, err := graph.New(graph.Sequential("line", tensor.Shape{1}, graph.He(),
+		graph.Affine{Name: "fc", Units: 1, NoBias: true}), graph.WithDtype(tensor.Float64))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m.Params()[0].Value.Float64s()[0] = 2
+	for _, options := range [][]graph.StepOption{nil, {graph.GradientPenalty(0.5)}} {
+		step, err := m.NewStep(1, options...)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		step.Images().Float64s()[0] = 3 // the target stays 0
+		loss, err := step.Run(0)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%.1f\n", loss)
+		step.Close()
+	}
+	// Output:
+	// 36.0
+	// 324.0
 }
 
 // The curvature of the loss along a direction d is d'·H·d.

@@ -152,11 +152,12 @@ func TestLoadErrors(t *testing.T) {
 		{`metadata "convgraph.spec": line 1: unexpected end of JSON input`, string(text[:20]), nil},
 		{`model "huge": parameter "fc1.weight" is missing`,
 			`{"name": "huge", "input": [2000], "layers": [{"kind": "affine", "units": 1000000}]}`, nil},
-		{`model "absurd": layer 1 "fc1" (Affine{Units: 2000000}, input (2000)): weight is (2000000, 2000): want at most`,
+		{`model "absurd": layer 1 "fc1" (Affine{Units: 2000000}, input (2000)): weight is (2000000, 2000): ` +
+			`want at most`,
 			`{"name": "absurd", "input": [2000], "layers": [{"kind": "affine", "units": 2000000}]}`, nil},
 		{`model "": input is (): want (channels, height, width) or (features)`, `{}`, nil},
 	} {
-		path := filepath.Join(t.TempDir(), "damaged.safetensors")
+		path := filepath.Join(t.TempDir(), "corrupt.safetensors")
 		require.NoError(t, safetensors.Write(path, c.arrays, map[string]string{"convgraph.spec": c.spec}))
 		_, err := graph.Load(path)
 		assert.ErrorContains(t, err, path+": "+c.want)

@@ -154,12 +154,14 @@ func TestFoldedLeavesTheModel(t *testing.T) {
 // error.
 func TestFoldedRefusesWhatIsNotFinite(t *testing.T) {
 	for want, spoil := range map[string]func(p *graph.Parameter){
-		`model "broken": layer "bn1" (BatchNorm{}): channel 1 scales the weights of "conv1" by NaN: want finite products`: func(p *graph.Parameter) {
+		`model "broken": layer "bn1" (BatchNorm{}): channel 1 scales the weights of "conv1" by NaN: ` +
+			`want finite products`: func(p *graph.Parameter) {
 			if p.Name == "bn1.running_var" {
 				set(p.Value, 1, -1)
 			}
 		},
-		`model "broken": layer "bn1" (BatchNorm{}): channel 0 makes the bias of "conv1" +Inf: want a finite number`: func(p *graph.Parameter) {
+		`model "broken": layer "bn1" (BatchNorm{}): channel 0 makes the bias of "conv1" +Inf: ` +
+			`want a finite number`: func(p *graph.Parameter) {
 			if p.Name == "bn1.bias" {
 				set(p.Value, 0, math.Inf(1))
 			}

@@ -29,9 +29,11 @@ func FuzzParseSpec(f *testing.F) {
 		f.Add(mustMarshal(f, graph.Sequential("one", tensor.Shape{4, 9, 8}, graph.He(), l, graph.Affine{Units: 2},
 			graph.Softmax{})))
 	}
-	f.Add([]byte("{\"$schema\": \"spec.schema.json\",\n\"input\": [1, 2, 2],\n\"layers\": [{\"kind\": \"relu\"},\n{\"kind\": \"max_pool\", \"kernel\": 3}]}"))
+	f.Add([]byte("{\"$schema\": \"spec.schema.json\",\n\"input\": [1, 2, 2],\n\"layers\": [{\"kind\": \"relu\"}," +
+		"\n{\"kind\": \"max_pool\", \"kernel\": 3}]}"))
 	f.Add([]byte(`{"input":[1,1048576,1048576],"layers":[{"kind":"affine","units":1099511627776}]}`))
-	f.Add([]byte(`{"input":[4294967296],"layers":[{"kind":"conv2d","filters":4294967296,"kernel":[4294967296,4294967296],"pad":9223372036854775807}]}`))
+	f.Add([]byte(`{"input":[4294967296],"layers":[
+		{"kind":"conv2d","filters":4294967296,"kernel":[4294967296,4294967296],"pad":9223372036854775807}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		spec, err := graph.ParseSpec(text)
 		if err != nil {

@@ -16,7 +16,8 @@ import (
 func TestGradientsAgreeWithNumbers(t *testing.T) {
 	for _, spec := range []*graph.Spec{smallNet(), mixedNet(), models.GradientCheckNet().Spec()} {
 		m := newModel(t, spec, graph.WithDtype(tensor.Float64), graph.WithSeed(3))
-		scale(m, map[string]float64{"small": 1, "mixed": 2, "simpleconvnet": 10}[spec.Name]) // small gradients can't be measured well
+		// small gradients can't be measured well
+		scale(m, map[string]float64{"small": 1, "mixed": 2, "simpleconvnet": 10}[spec.Name])
 		requireGradientsAgree(t, m, images(m, 2), labels(m, 2))
 	}
 }

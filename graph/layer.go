@@ -119,7 +119,7 @@ func Named(l Layer, name string) Layer {
 	return From(bare, from...)
 }
 
-// invalid stands for a layer that couldn't be made. Resolving the spec reports its error.
+// invalid replaces a layer that couldn't be made. Resolving the spec reports its error.
 type invalid struct{ err error }
 
 func (i invalid) Label() string { return "" }

@@ -32,9 +32,11 @@ func TestLossFollowsFromTheLastLayer(t *testing.T) {
 		{last: graph.Softmax{Axis: 1}, loss: graph.CrossEntropy,
 			error: `model "m": loss is "cross_entropy": want a last layer Softmax of axis 0, got axis 1`},
 		{last: graph.ReLU{}, loss: "hinge",
-			error: `model "m": loss "hinge" is unknown: want one of ["cross_entropy" "binary_cross_entropy" "mean_squared_error"]`},
+			error: `model "m": loss "hinge" is unknown: ` +
+				`want one of ["cross_entropy" "binary_cross_entropy" "mean_squared_error"]`},
 		{last: graph.Tanh{}, loss: graph.CrossEntropy,
-			error: `model "m": loss is "cross_entropy" and the logits are (3, 2, 2): want (classes) or (classes, 1, 1)`},
+			error: `model "m": loss is "cross_entropy" and the logits are (3, 2, 2): ` +
+				`want (classes) or (classes, 1, 1)`},
 	} {
 		spec := graph.Sequential("m", tensor.Shape{3, 2, 2}, graph.He(),
 			graph.Conv2D{Filters: 3, Kernel: graph.Square(1)}, c.last)

@@ -23,7 +23,9 @@ func TestLayersAreNamed(t *testing.T) {
 	for _, p := range m.Params() {
 		names = append(names, p.Name)
 	}
-	assert.Equal(t, "conv1.weight conv1.bias mine.weight mine.bias conv2.weight conv2.bias pool1.coefficient pool1.bias fc1.weight fc1.bias",
+	assert.Equal(t,
+		"conv1.weight conv1.bias mine.weight mine.bias conv2.weight conv2.bias pool1.coefficient pool1.bias "+
+			"fc1.weight fc1.bias",
 		strings.Join(names, " "))
 	var layers []string
 	for _, l := range m.Summary().Layers {
@@ -49,58 +51,80 @@ func TestModelErrors(t *testing.T) {
 	}{
 		{`model "m": layer 2 "fc1" (Affine{}, input (1, 28, 28)): 0 units: want at least 1`,
 			image, []graph.Part{graph.ReLU{}, graph.Affine{}}},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 4, Kernel: Pair{31, 3}, Pad: Square(1)}, input (1, 28, 28)): height: a window of 31 doesn't fit an input of 28 padded to 30`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 4, Kernel: Pair{31, 3}, Pad: Square(1)}, input (1, 28, 28)): ` +
+			`height: a window of 31 doesn't fit an input of 28 padded to 30`,
 			image, conv(graph.Conv2D{Filters: 4, Kernel: graph.Pair{31, 3}, Pad: graph.Square(1)})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 4, Kernel: Pair{3, 5}, Dilation: Square(8)}, input (1, 28, 28)): width: a window of 33 doesn't fit an input of 28 padded to 28`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 4, Kernel: Pair{3, 5}, Dilation: Square(8)},` +
+			` input (1, 28, 28)): width: a window of 33 doesn't fit an input of 28 padded to 28`,
 			image, conv(graph.Conv2D{Filters: 4, Kernel: graph.Pair{3, 5}, Dilation: graph.Square(8)})},
 		{`model "m": layer 2 "conv1" (Conv2D{Kernel: Square(3)}, input (1, 28, 28)): 0 filters: want at least 1`,
 			image, conv(graph.Conv2D{Kernel: graph.Square(3)})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Pair{0, 3}}, input (1, 28, 28)): height: kernel 0, stride 1, dilation 1, pad 0: ` +
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Pair{0, 3}}, input (1, 28, 28)): height: ` +
+			`kernel 0, stride 1, dilation 1, pad 0: ` +
 			`want kernel, stride and dilation of at least 1, pad of at least 0`,
 			image, conv(graph.Conv2D{Filters: 1, Kernel: graph.Pair{0, 3}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 9, Kernel: Square(3), Groups: 2}, input (6, 28, 28)): got 6 input channels and 9 filters for 2 groups: want multiples`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 9, Kernel: Square(3), Groups: 2}, input (6, 28, 28)): ` +
+			`got 6 input channels and 9 filters for 2 groups: want multiples`,
 			wide, conv(graph.Conv2D{Filters: 9, Kernel: graph.Square(3), Groups: 2})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 8, Kernel: Square(3), Groups: 4}, input (6, 28, 28)): got 6 input channels and 8 filters for 4 groups: want multiples`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 8, Kernel: Square(3), Groups: 4}, input (6, 28, 28)): ` +
+			`got 6 input channels and 8 filters for 4 groups: want multiples`,
 			wide, conv(graph.Conv2D{Filters: 8, Kernel: graph.Square(3), Groups: 4})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 8, Kernel: Square(3), Groups: -1}, input (6, 28, 28)): got 6 input channels and 8 filters for -1 groups: want multiples`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 8, Kernel: Square(3), Groups: -1}, input (6, 28, 28)): ` +
+			`got 6 input channels and 8 filters for -1 groups: want multiples`,
 			wide, conv(graph.Conv2D{Filters: 8, Kernel: graph.Square(3), Groups: -1})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 3, Kernel: Square(3), Connections: [][]int{{0}, {1}}}, input (6, 28, 28)): connections for 2 filters in 1 groups: want 3 filters in 1 group`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 3, Kernel: Square(3), Connections: [][]int{{0}, {1}}},` +
+			` input (6, 28, 28)): connections for 2 filters in 1 groups: want 3 filters in 1 group`,
 			wide, conv(graph.Conv2D{Filters: 3, Kernel: graph.Square(3), Connections: [][]int{{0}, {1}}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 2, Kernel: Square(3), Connections: [][]int{{0}, {}}}, input (6, 28, 28)): output channel 1 is connected to no input`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 2, Kernel: Square(3), Connections: [][]int{{0}, {}}},` +
+			` input (6, 28, 28)): output channel 1 is connected to no input`,
 			wide, conv(graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {}}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{2, 2}}}, input (6, 28, 28)): connections of output channel 0 are [2 2]: ` +
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{2, 2}}},` +
+			` input (6, 28, 28)): connections of output channel 0 are [2 2]: ` +
 			`want channels 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{2, 2}}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{0, 6}}}, input (6, 28, 28)): connections of output channel 0 are [0 6]: ` +
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{0, 6}}},` +
+			` input (6, 28, 28)): connections of output channel 0 are [0 6]: ` +
 			`want channels 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{0, 6}}})},
-		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3)}, input (5)): input is (5): want (channels, height, width)`,
+		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3)}, input (5)): input is (5): ` +
+			`want (channels, height, width)`,
 			image, []graph.Part{graph.Affine{Units: 5}, graph.Conv2D{Filters: 1, Kernel: graph.Square(3)}}},
-		{`model "m": layer 1 "pool1" (MaxPool{Kernel: Square(29)}, input (1, 28, 28)): height: a window of 29 doesn't fit an input of 28 padded to 28`,
+		{`model "m": layer 1 "pool1" (MaxPool{Kernel: Square(29)}, input (1, 28, 28)): height: ` +
+			`a window of 29 doesn't fit an input of 28 padded to 28`,
 			image, []graph.Part{graph.MaxPool{Kernel: graph.Square(29)}}},
-		{`model "m": layer 1 "pool1" (AvgPool{Kernel: Square(2), Pad: Square(2)}, input (1, 28, 28)): height: pad 2 isn't smaller than the kernel 2: a window would see only padding`,
+		{`model "m": layer 1 "pool1" (AvgPool{Kernel: Square(2), Pad: Square(2)}, input (1, 28, 28)): height: ` +
+			`pad 2 isn't smaller than the kernel 2: a window would see only padding`,
 			image, []graph.Part{graph.AvgPool{Kernel: graph.Square(2), Pad: graph.Square(2)}}},
-		{`model "m": layer 1 "pool1" (MaxPool{Kernel: Pair{2, 3}, Stride: Square(3), Pad: Pair{2, 0}}, input (1, 28, 28)): height: pad 2 isn't smaller than the kernel 2: a window would see only padding`,
+		{`model "m": layer 1 "pool1" (MaxPool{Kernel: Pair{2, 3}, Stride: Square(3), Pad: Pair{2, 0}},` +
+			` input (1, 28, 28)): height: pad 2 isn't smaller than the kernel 2: a window would see only padding`,
 			image, []graph.Part{graph.MaxPool{Kernel: graph.Pair{2, 3}, Stride: graph.Square(3),
 				Pad: graph.Pair{2, 0}}}},
-		{`model "m": layer 1 "pool1" (Subsample{}, input (1, 28, 28)): height: kernel 0, stride 0, dilation 1, pad 0: ` +
+		{`model "m": layer 1 "pool1" (Subsample{}, input (1, 28, 28)): height: kernel 0, stride 0, ` +
+			`dilation 1, pad 0: ` +
 			`want kernel, stride and dilation of at least 1, pad of at least 0`,
 			image, []graph.Part{graph.Subsample{}}},
-		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{0, 0, 0, 0, …}}, input (6, 28, 28)): 1 means and 6 stds: want 6 of each, one for each channel`,
+		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{0, 0, 0, 0, …}},` +
+			` input (6, 28, 28)): 1 means and 6 stds: want 6 of each, one for each channel`,
 			wide, []graph.Part{graph.Normalize{Mean: []float64{0}, Std: make([]float64, 6)}}},
-		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{0}}, input (1, 28, 28)): std of channel 0 is 0: want more than 0`,
+		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{0}}, input (1, 28, 28)): ` +
+			`std of channel 0 is 0: want more than 0`,
 			image, []graph.Part{graph.Normalize{Mean: []float64{0}, Std: []float64{0}}}},
-		{`model "m": layer 1 "dropout1" (Dropout{Rate: 1}, input (1, 28, 28)): rate is 1: want at least 0 and less than 1`,
+		{`model "m": layer 1 "dropout1" (Dropout{Rate: 1}, input (1, 28, 28)): rate is 1: ` +
+			`want at least 0 and less than 1`,
 			image, []graph.Part{graph.Dropout{Rate: 1}}},
-		{`model "m": layer 1 "dropout1" (Dropout{Rate: NaN}, input (1, 28, 28)): rate is NaN: want at least 0 and less than 1`,
+		{`model "m": layer 1 "dropout1" (Dropout{Rate: NaN}, input (1, 28, 28)): rate is NaN: ` +
+			`want at least 0 and less than 1`,
 			image, []graph.Part{graph.Dropout{Rate: math.NaN()}}},
 		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A is 1e+60: want a finite number of float32`,
 			image, []graph.Part{graph.Tanh{A: 1e60}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, and an a that isn't 0`,
+		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, ` +
+			`and an a that isn't 0`,
 			image, []graph.Part{graph.Tanh{A: 1e-60}}},
-		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): std of channel 0 is 1e-60: 1/std overflows float32`,
+		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): ` +
+			`std of channel 0 is 1e-60: 1/std overflows float32`,
 			image, []graph.Part{graph.Normalize{Mean: []float64{0}, Std: []float64{1e-60}}}},
-		{`model "m": layer 1 "lrn1" (LRN{K: 2, Alpha: 1}, input (1, 28, 28)): size 0, k 2, alpha 1: want a size from 1 to 1048576, k above 0, alpha of at least 0`,
+		{`model "m": layer 1 "lrn1" (LRN{K: 2, Alpha: 1}, input (1, 28, 28)): size 0, k 2, alpha 1: ` +
+			`want a size from 1 to 1048576, k above 0, alpha of at least 0`,
 			image, []graph.Part{graph.LRN{K: 2, Alpha: 1}}},
 		{`model "m": layer 3 (Sigmoid{}): the name "relu1" is taken by an earlier layer`,
 			image, []graph.Part{graph.ReLU{}, graph.Affine{Units: 1}, graph.Sigmoid{Name: "relu1"}}},
@@ -109,20 +133,27 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 2 is nil`, image, []graph.Part{graph.ReLU{}, nil}},
 		{`model "m": layer 2 is nil`, image, []graph.Part{graph.ReLU{}, (*graph.Conv2D)(nil)}},
 		{`model "m": layer 1 is a *graph.Softmax: want a graph.Softmax`, image, []graph.Part{&graph.Softmax{}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: NaN}, input (1, 28, 28)): a is NaN, b 1: want finite numbers, and an a that isn't 0`, image, []graph.Part{graph.Tanh{A: math.NaN()}}},
+		{`model "m": layer 1 "tanh1" (Tanh{A: NaN}, input (1, 28, 28)): a is NaN, b 1: want finite numbers, ` +
+			`and an a that isn't 0`, image, []graph.Part{graph.Tanh{A: math.NaN()}}},
 		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A is 1e+60: want a finite number of float32`,
 			image, []graph.Part{graph.Tanh{A: 1e60}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, and an a that isn't 0`,
+		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, ` +
+			`and an a that isn't 0`,
 			image, []graph.Part{graph.Tanh{A: 1e-60}}},
-		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): std of channel 0 is 1e-60: 1/std overflows float32`,
+		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): ` +
+			`std of channel 0 is 1e-60: 1/std overflows float32`,
 			image, []graph.Part{graph.Normalize{Mean: []float64{0}, Std: []float64{1e-60}}}},
-		{`model "m": layer 1 "lrn1" (LRN{Size: 5, K: 1, Beta: +Inf}, input (1, 28, 28)): Beta is +Inf: want a finite number of float32`,
+		{`model "m": layer 1 "lrn1" (LRN{Size: 5, K: 1, Beta: +Inf}, input (1, 28, 28)): Beta is +Inf: ` +
+			`want a finite number of float32`,
 			image, []graph.Part{graph.LRN{Size: 5, K: 1, Beta: math.Inf(1)}}},
-		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{NaN}, Std: []float64{1}}, input (1, 28, 28)): Mean of channel 0 is NaN: want a finite number of float32`,
+		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{NaN}, Std: []float64{1}}, input (1, 28, 28)): ` +
+			`Mean of channel 0 is NaN: want a finite number of float32`,
 			image, []graph.Part{graph.Normalize{Mean: []float64{math.NaN()}, Std: []float64{1}}}},
-		{`model "m": layer 1 "fc1" (Affine{Units: 2, Bias: NaN}, input (1, 28, 28)): Bias is NaN: want a finite number of float32`,
+		{`model "m": layer 1 "fc1" (Affine{Units: 2, Bias: NaN}, input (1, 28, 28)): Bias is NaN: ` +
+			`want a finite number of float32`,
 			image, []graph.Part{graph.Affine{Units: 2, Bias: math.NaN()}}},
-		{`model "m": layer 1 "fc1" (Affine{Units: 2, Init: Gaussian(-1)}, input (1, 28, 28)): initialization gaussian -1: want a std of at least 0`,
+		{`model "m": layer 1 "fc1" (Affine{Units: 2, Init: Gaussian(-1)}, input (1, 28, 28)): ` +
+			`initialization gaussian -1: want a std of at least 0`,
 			image, []graph.Part{graph.Affine{Units: 2, Init: graph.Gaussian(-1)}}},
 		{`model "m": got no layers: want at least one`, image, nil},
 		{`model "m": input is (28, 28): want (channels, height, width) or (features)`, tensor.Shape{28, 28},
@@ -157,23 +188,30 @@ func TestAbsurdSizesAreRefused(t *testing.T) {
 		{`layer 1 "fc1" (Affine{Units: 1099511627776}, input (1024)): output is (1099511627776): ` +
 			`want at most 2147483648 activations`,
 			plain, []graph.Part{graph.Affine{Units: 1 << 40}}},
-		{`layer 1 "fc1" (Affine{Units: 2097153}, input (1024)): weight is (2097153, 1024): want at most 2147483648 elements in all parameters`,
+		{`layer 1 "fc1" (Affine{Units: 2097153}, input (1024)): weight is (2097153, 1024): ` +
+			`want at most 2147483648 elements in all parameters`,
 			plain, []graph.Part{graph.Affine{Units: 1<<21 + 1}}},
-		{`layer 2 "fc2" (Affine{Units: 1048575}, input (1048575)): weight is (1048575, 1048575): want at most 2147483648 elements in all parameters`,
+		{`layer 2 "fc2" (Affine{Units: 1048575}, input (1048575)): weight is (1048575, 1048575): ` +
+			`want at most 2147483648 elements in all parameters`,
 			plain, []graph.Part{graph.Affine{Units: 1<<20 - 1}, graph.Affine{Units: 1<<20 - 1}}},
-		{`layer 1 "conv1" (Conv2D{Filters: 9223372036854775807, Kernel: Square(1)}, input (1, 28, 28)): output is (9223372036854775807, 28, 28): want at most`,
+		{`layer 1 "conv1" (Conv2D{Filters: 9223372036854775807, Kernel: Square(1)}, input (1, 28, 28)): ` +
+			`output is (9223372036854775807, 28, 28): want at most`,
 			image, []graph.Part{graph.Conv2D{Filters: math.MaxInt, Kernel: graph.Square(1)}}},
-		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Pad: Square(4611686018427387904)}, input (1, 28, 28)): got 4611686018427387904 in a window's sizes: want at most 1048576`,
+		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Pad: Square(4611686018427387904)},` +
+			` input (1, 28, 28)): got 4611686018427387904 in a window's sizes: want at most 1048576`,
 			image, []graph.Part{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Pad: graph.Square(1 << 62)}}},
-		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(2), Dilation: Square(9223372036854775807)}, input (1, 28, 28)): got 9223372036854775807 in a window's sizes: want at most 1048576`,
+		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(2), Dilation: Square(9223372036854775807)},` +
+			` input (1, 28, 28)): got 9223372036854775807 in a window's sizes: want at most 1048576`,
 			image, []graph.Part{graph.Conv2D{Filters: 1, Kernel: graph.Square(2),
 				Dilation: graph.Square(math.MaxInt)}}},
-		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Pad: Square(1048576)}, input (1, 28, 28)): output is (1, 2097180, 2097180): want at most`,
+		{`layer 1 "conv1" (Conv2D{Filters: 1, Kernel: Square(1), Pad: Square(1048576)}, input (1, 28, 28)): ` +
+			`output is (1, 2097180, 2097180): want at most`,
 			image, []graph.Part{graph.Conv2D{Filters: 1, Kernel: graph.Square(1), Pad: graph.Square(1 << 20)}}},
 		{`layer 1 "pool1" (MaxPool{Kernel: Square(4611686018427387904), Stride: Square(1)}, input (1, 28, 28)): ` +
 			`got 4611686018427387904 in a window's sizes: want at most 1048576`,
 			image, []graph.Part{graph.MaxPool{Kernel: graph.Square(1 << 62), Stride: graph.Square(1)}}},
-		{`layer 1 "lrn1" (LRN{Size: 1099511627776, K: 1, Alpha: 1}, input (1, 28, 28)): size 1099511627776, k 1, alpha 1: want a size from 1 to 1048576`,
+		{`layer 1 "lrn1" (LRN{Size: 1099511627776, K: 1, Alpha: 1}, input (1, 28, 28)): size 1099511627776, k 1, ` +
+			`alpha 1: want a size from 1 to 1048576`,
 			image, []graph.Part{graph.LRN{Size: 1 << 40, K: 1, Alpha: 1}}},
 		{`layer 3 "relu3" (ReLU{}, input (1024, 1024, 1024)): output is (1024, 1024, 1024): want at most`,
 			tensor.Shape{1 << 10, 1 << 10, 1 << 10}, []graph.Part{graph.ReLU{}, graph.ReLU{}, graph.ReLU{}}},

@@ -110,7 +110,8 @@ func TestPredictErrors(t *testing.T) {
 		{image(tensor.Int, 1, 1, 28, 28), `model "simpleconvnet": images are int: want float32, as the model is`},
 		{nil, `model "simpleconvnet": images are nil: want (N, then (1, 28, 28))`},
 		{view.(*tensor.Dense),
-			`model "simpleconvnet": images are a view or column-major: want them row-major in one piece (see Materialize)`},
+			`model "simpleconvnet": images are a view or column-major: ` +
+				`want them row-major in one piece (see Materialize)`},
 	} {
 		_, err := m.Predict(c.images)
 		assert.EqualError(t, err, c.want)
@@ -183,7 +184,8 @@ func TestActivations(t *testing.T) {
 		names, value[a.Node.Name] = append(names, a.Node.Name), a.Value
 		assert.Equal(t, append(tensor.Shape{7}, m.Summary().Layers[i].Output...), a.Value.Shape(), a.Node.Name)
 	}
-	assert.Equal(t, "normalize1 conv1 tanh1 lrn1 pool1 conv2 relu1 pool2 sigmoid1 pool3 dropout1 dropout2 flatten1 fc1 softmax1",
+	assert.Equal(t,
+		"normalize1 conv1 tanh1 lrn1 pool1 conv2 relu1 pool2 sigmoid1 pool3 dropout1 dropout2 flatten1 fc1 softmax1",
 		strings.Join(names, " "))
 
 	for i, v := range x.Float32s() {

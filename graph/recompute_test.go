@@ -107,7 +107,8 @@ func TestRecomputeIsInTheBackwardHalf(t *testing.T) {
 	}
 	var want []string
 	for _, block := range []string{"layer1.0", "layer1.1"} {
-		for _, layer := range []string{"conv1", "bn1", "relu1", "dropout1", "conv2"} { // nothing reads bn2's result, or add1's, later
+		// nothing reads bn2's result, or add1's, later
+		for _, layer := range []string{"conv1", "bn1", "relu1", "dropout1", "conv2"} {
 			want = append(want, block+"."+layer)
 		}
 	}

@@ -30,11 +30,14 @@ func TestNetworkErrors(t *testing.T) {
 	}{
 		{`layer 2 "relu1" (ReLU{}): reads "conv2": want the name of an earlier layer, or "input"`,
 			[]graph.Layer{conv("conv1", 2), graph.From(graph.ReLU{}, "conv2")}},
-		{`layer 1 "relu1" (ReLU{}): reads "conv1": want the name of an earlier layer, or "input"; layer 2 of that name comes later`,
+		{`layer 1 "relu1" (ReLU{}): reads "conv1": want the name of an earlier layer, or "input"; ` +
+			`layer 2 of that name comes later`,
 			[]graph.Layer{graph.From(graph.ReLU{}, "conv1"), conv("conv1", 2)}},
-		{`layer 1 "me" (ReLU{}): reads "me": want the name of an earlier layer, or "input"; layer 1 of that name comes later`,
+		{`layer 1 "me" (ReLU{}): reads "me": want the name of an earlier layer, or "input"; ` +
+			`layer 1 of that name comes later`,
 			[]graph.Layer{graph.From(graph.ReLU{Name: "me"}, "me")}},
-		{`layer 2 "add1" (Add{}, reads "conv1" (3, 8, 8), "input" (2, 8, 8)): value 2 is (2, 8, 8): want (3, 8, 8), the first one's shape`,
+		{`layer 2 "add1" (Add{}, reads "conv1" (3, 8, 8), "input" (2, 8, 8)): value 2 is (2, 8, 8): want (3, 8, 8), ` +
+			`the first one's shape`,
 			[]graph.Layer{conv("conv1", 3), graph.From(graph.Add{}, "conv1", "input")}},
 		{`layer 2 "concat1" (Concat{}, reads "pool1" (2, 4, 4), "input" (2, 8, 8)): ` +
 			`value 2 is (2, 8, 8): want height and width of the first one, (2, 4, 4)`,
@@ -52,17 +55,21 @@ func TestNetworkErrors(t *testing.T) {
 			[]graph.Layer{graph.From(graph.Add{}, slices.Repeat([]string{"input"}, 1025)...)}},
 		{`layer 2 "b" (Conv2D{Filters: 2, Kernel: Square(3), Pad: Square(1)}): no layer reads its output`,
 			[]graph.Layer{conv("a", 2), conv("b", 2), graph.From(graph.ReLU{}, "a")}},
-		{`layer 2 "relu1" (ReLU{}): reads "input", which is the network's input and the name of layer 1: want another name for the layer`,
+		{`layer 2 "relu1" (ReLU{}): reads "input", which is the network's input and the name of layer 1: ` +
+			`want another name for the layer`,
 			[]graph.Layer{graph.Sigmoid{Name: "input"}, graph.From(graph.ReLU{}, "input")}},
-		{`layer 2 "gn1" (GroupNorm{Groups: 2, Eps: -1}, reads "input" (2, 8, 8)): eps is -1: want a number above 0 in float32`,
+		{`layer 2 "gn1" (GroupNorm{Groups: 2, Eps: -1}, reads "input" (2, 8, 8)): eps is -1: ` +
+			`want a number above 0 in float32`,
 			[]graph.Layer{graph.ReLU{}, graph.From(graph.GroupNorm{Groups: 2, Eps: -1}, "input")}},
-		{`layer 1 "slice1" (Slice{Begin: 1, End: 1}, input (2, 8, 8)): channels 1 to 1: want a range within the input's 0 to 2`,
+		{`layer 1 "slice1" (Slice{Begin: 1, End: 1}, input (2, 8, 8)): channels 1 to 1: ` +
+			`want a range within the input's 0 to 2`,
 			[]graph.Layer{graph.Slice{Begin: 1, End: 1}}},
 		{`layer 1 "slice1" (Slice{End: 3}, input (2, 8, 8)): channels 0 to 3: want a range within the input's 0 to 2`,
 			[]graph.Layer{graph.Slice{End: 3}}},
 		{`layer 1 "pad1" (PadChannels{Begin: -1}, input (2, 8, 8)): got a padding of -1: want 0 to 1048576`,
 			[]graph.Layer{graph.PadChannels{Begin: -1}}},
-		{`layer 1 "shuffle1" (ChannelShuffle{Groups: 3}, input (2, 8, 8)): got 2 channels for 3 groups: want a multiple`,
+		{`layer 1 "shuffle1" (ChannelShuffle{Groups: 3}, input (2, 8, 8)): got 2 channels for 3 groups: ` +
+			`want a multiple`,
 			[]graph.Layer{graph.ChannelShuffle{Groups: 3}}},
 		{`layer 1 "gn1" (GroupNorm{}, input (2, 8, 8)): got 2 channels for 0 groups: want a multiple`,
 			[]graph.Layer{graph.GroupNorm{}}},

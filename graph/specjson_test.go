@@ -282,7 +282,8 @@ func TestLoadSpecErrors(t *testing.T) {
 		{"{\n\"name\": \"a\",\n}", `:3: invalid character '}' looking for beginning of object key string`},
 		{layers(`{"kind": "relu", "filters": 3}`), `:4: layer 2: field "filters" is unknown`},
 		{layers("\n\n{\"kind\": \"max_pool\",\n\"kernel\": 9}"),
-			`:6: layer 2 "pool1" (MaxPool{Kernel: Square(9)}, input (5, 5, 5)): height: a window of 9 doesn't fit an input of 5 padded to 5`},
+			`:6: layer 2 "pool1" (MaxPool{Kernel: Square(9)}, input (5, 5, 5)): height: ` +
+				`a window of 9 doesn't fit an input of 5 padded to 5`},
 		{layers(`{"kind": "tanh", "name": "relu"}, {"kind": "relu", "name": "relu"}`),
 			`:4: layer 3 (ReLU{}): the name "relu" is taken by an earlier layer`},
 		{layers(`{"kind": "affine", "units": 2000000000}`),
@@ -319,10 +320,11 @@ func TestEditorsSchema(t *testing.T) {
 	assert.EqualError(t, err, `line 1: layer 1: field "$schema" is unknown`)
 }
 
-// layers is a spec whose second layer, on its fourth line, is the given text. What stands before it
-// looks like it, to lead a search astray.
+// layers is a spec whose second layer, on its fourth line, is the given text. What comes before it
+// resembles it, to mislead a text search.
 func layers(second string) string {
-	return fmt.Sprintf("{\"name\": %q,\n \"input\": [5, 5, 5], \"layers\": [\n  {\"kind\": \"relu\", \"name\": %q},\n  %s\n]}", second, second, second)
+	return fmt.Sprintf("{\"name\": %q,\n \"input\": [5, 5, 5], \"layers\": [\n  {\"kind\": \"relu\", \"name\": "+
+		"%q},\n  %s\n]}", second, second, second)
 }
 
 type foreign struct{ graph.ReLU }

@@ -8,7 +8,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Text stands at the left of its column, numbers at the right; of many names the last ones are
+// Text is left-aligned in its column, numbers right-aligned; of many names, the last ones are only
 // counted.
 func TestSummaryOfManyBranches(t *testing.T) {
 	branch := func(name string) Part { return Conv2D{Name: name, Filters: 1, Kernel: Square(1)} }

@@ -163,13 +163,22 @@ func TestHeatRefuses(t *testing.T) {
 	for want, ask := range map[string]func() (*Heat, error){
 		"class is 3, want 0 to 2": func() (*Heat, error) { return Gradient.Heat(m, r.X, 3, Options{}) },
 		"got 5 values, want 504":  func() (*Heat, error) { return Gradient.Heat(m, r.X[:5], 0, Options{}) },
-		`method is "guess", want one of gradient, grad-cam, integrated-gradients, smoothgrad, occlusion`: func() (*Heat, error) {
+		`method is "guess", want one of gradient, grad-cam, integrated-gradients, ` +
+			`smoothgrad, occlusion`: func() (*Heat, error) {
 			return Method("guess").Heat(m, r.X, 0, Options{})
 		},
-		`has no layer "nothing"`:                         func() (*Heat, error) { return GradCAM.Heat(m, r.X, 0, Options{Layer: "nothing"}) },
-		`layer "6" gives (3), want maps (C, H, W)`:       func() (*Heat, error) { return GradCAM.Heat(m, r.X, 0, Options{Layer: "6"}) },
-		`model "maps" gives maps (2, 2, 2), want single`: func() (*Heat, error) { return Gradient.Heat(maps, make([]float32, 16), 0, Options{}) },
-		`model "flat" has no layer of maps`:              func() (*Heat, error) { return GradCAM.Heat(flat, make([]float32, 4), 0, Options{}) },
+		`has no layer "nothing"`: func() (*Heat, error) {
+			return GradCAM.Heat(m, r.X, 0, Options{Layer: "nothing"})
+		},
+		`layer "6" gives (3), want maps (C, H, W)`: func() (*Heat, error) {
+			return GradCAM.Heat(m, r.X, 0, Options{Layer: "6"})
+		},
+		`model "maps" gives maps (2, 2, 2), want single`: func() (*Heat, error) {
+			return Gradient.Heat(maps, make([]float32, 16), 0, Options{})
+		},
+		`model "flat" has no layer of maps`: func() (*Heat, error) {
+			return GradCAM.Heat(flat, make([]float32, 4), 0, Options{})
+		},
 	} {
 		_, err := ask()
 		assert.ErrorContains(t, err, want)

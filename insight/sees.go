@@ -41,7 +41,8 @@ func reach(n *graph.Node, field image.Rectangle) (reached image.Rectangle, ok bo
 	switch n.Layer.(type) {
 	case graph.GlobalAvgPool, graph.GlobalMaxPool:
 		return image.Rectangle{}, false
-	case graph.ActivationFunction, graph.PReLU, graph.BatchNorm, graph.LRN, graph.Dropout, graph.Dropout2D, graph.StochasticDepth,
+	case graph.ActivationFunction, graph.PReLU, graph.BatchNorm, graph.LRN, graph.Dropout, graph.Dropout2D,
+		graph.StochasticDepth,
 		graph.Normalize, graph.Scale, graph.Concat, graph.Add, graph.Slice, graph.ChannelShuffle, graph.PadChannels:
 		return field, true
 	}

@@ -3,6 +3,7 @@ package models_test
 import (
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -92,14 +93,15 @@ func heapMB() float64 {
 	return float64(stats.HeapAlloc) / 1e6
 }
 
-// BenchmarkPredict1 times the logits of one image.
+// BenchmarkPredict1 times the logits of one image. Networks with BatchNorm are folded first, as
+// `convgraph fold` does it.
 func BenchmarkPredict1(b *testing.B) {
 	for _, w := range workloads(b) {
 		b.Run(w.name, func(b *testing.B) { benchmarkPredict(b, w.spec, 1) })
 	}
 }
 
-// BenchmarkPredictBatch times the logits of many images.
+// BenchmarkPredictBatch times the logits of many images, folded in the same way.
 func BenchmarkPredictBatch(b *testing.B) {
 	for _, w := range workloads(b) {
 		b.Run(w.name, func(b *testing.B) { benchmarkPredict(b, w.spec, w.many) })
@@ -109,6 +111,10 @@ func BenchmarkPredictBatch(b *testing.B) {
 func benchmarkPredict(b *testing.B, spec *graph.Spec, n int) {
 	m, err := graph.New(spec)
 	require.NoError(b, err)
+	if slices.ContainsFunc(m.Nodes(), isBatchNorm) {
+		m, _, err = m.Folded()
+		require.NoError(b, err)
+	}
 	images, logits := make([]float32, n*spec.Input.TotalSize()), make([]float32, n*m.Classes())
 	fillRandom(images)
 	require.NoError(b, m.PredictInto(logits, images))
@@ -116,6 +122,11 @@ func benchmarkPredict(b *testing.B, spec *graph.Spec, n int) {
 	for b.Loop() {
 		require.NoError(b, m.PredictInto(logits, images))
 	}
+}
+
+func isBatchNorm(n *graph.Node) bool {
+	_, is := n.Layer.(graph.BatchNorm)
+	return is
 }
 
 func fillRandom(values []float32) {

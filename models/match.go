@@ -220,7 +220,8 @@ func count(params []*graph.Parameter, arrays []formats.Array, named prefixed) er
 		for _, p := range params {
 			if _, ok := named.files[p.Name]; !ok {
 				return fmt.Errorf(
-					"has %d parameters, of which the file has %d under the prefix %.80q: %q is missing; the file has %s",
+					"has %d parameters, of which the file has %d under the prefix %.80q: %q is missing; "+
+						"the file has %s",
 					len(params), len(named.files), named.prefix, p.Name, arrayNames(arrays))
 			}
 		}

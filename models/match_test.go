@@ -142,26 +142,33 @@ func TestMatchPlainPlaces(t *testing.T) {
 // TestMatchRefuses: position isn't enough if a name contradicts it.
 func TestMatchRefuses(t *testing.T) {
 	for want, arrays := range map[string][]formats.Array{
-		`model "mlp" has two layers of the same shapes, "second" and "third" in the file, whose names don't tell them apart: want a map of the names`: first(mlpArrays(
+		`model "mlp" has two layers of the same shapes, "second" and "third" in the file, ` +
+			`whose names don't tell them apart: want a map of the names`: first(mlpArrays(
 			"first.weight", "first.bias", "second.weight", "second.bias", "third.weight", "third.bias"),
 			"first.weight"),
-		`model "mlp" has two layers of the same shapes, "b3" and "b2" in the file, whose names don't tell them apart: want a map of the names`: first(mlpArrays(
+		`model "mlp" has two layers of the same shapes, "b3" and "b2" in the file, whose names don't tell them ` +
+			`apart: want a map of the names`: first(mlpArrays(
 			"a1.weight", "a1.bias", "b3.weight", "b3.bias", "b2.weight", "b2.bias"), "a1.weight"),
-		`model "mlp" has a parameter "fc2.weight", but by its position array "module.fc2.weight" is "fc3.weight": want a map of the names`: first(mlpArrays(
+		`model "mlp" has a parameter "fc2.weight", but by its position array "module.fc2.weight" is "fc3.weight": ` +
+			`want a map of the names`: first(mlpArrays(
 			"module.fc1.weight", "module.fc1.bias", "module.head.weight", "module.head.bias", "module.fc2.weight",
 			"module.fc2.bias"), "module.fc1.weight"),
-		`model "mlp" has 6 parameters, of which the file has 5 under the prefix "module.": "fc3.bias" is missing; the file has ` +
-			`"module.fc1.weight", "module.fc1.bias", "module.fc2.weight", "module.fc2.bias", "module.fc3.weight"`: first(mlpArrays(under("module.", mlpNames[:5])...), "module.fc1.weight"),
+		`model "mlp" has 6 parameters, of which the file has 5 under the prefix "module.": "fc3.bias" is missing; ` +
+			`the file has ` +
+			`"module.fc1.weight", "module.fc1.bias", "module.fc2.weight", "module.fc2.bias", ` +
+			`"module.fc3.weight"`: first(mlpArrays(under("module.", mlpNames[:5])...), "module.fc1.weight"),
 		`model "mlp" can't match array "b.running_mean": by its position it is "fc2.bias": want a map of the names`: {
 			extra("a.weight", 3, 4), extra("a.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3),
 			extra("c.weight", 3, 3), extra("c.bias", 3)},
 		`model "mlp" has 2 parameters in layer "fc1", but the file has 1 arrays in "a": want a map of the names`: {
 			extra("a.weight", 3, 4), extra("b.bias", 3), extra("b.weight", 3, 3), extra("b.running_mean", 3),
 			extra("c.weight", 3, 3), extra("c.bias", 3)},
-		`model "mlp": the file has all parameters under each of the prefixes "a.", "b.": want a map of the names`: append(
+		`model "mlp": the file has all parameters under each of the prefixes "a.", "b.": ` +
+			`want a map of the names`: append(
 			first(mlpArrays(under("a.", mlpNames)...), "a.fc1.weight"),
 			first(mlpArrays(under("b.", mlpNames)...), "b.fc1.weight")...),
-		`model "mlp": two arrays under the prefix "" match "fc1.bias": want a map of the names`: append(first(mlpArrays(mlpNames...), "fc1.weight"), extra("_orig_mod.fc1.bias", 3)),
+		`model "mlp": two arrays under the prefix "" match "fc1.bias": want a map of the names`: append(
+			first(mlpArrays(mlpNames...), "fc1.weight"), extra("_orig_mod.fc1.bias", 3)),
 		`arrays 0 and 1 are both called "a": names must be unique`: {extra("a", 3),
 			extra("a", 3)},
 	} {

@@ -19,7 +19,7 @@ import (
 	"convgraph/models"
 )
 
-var update = flag.Bool("update", false, "write the golden files of testdata anew")
+var update = flag.Bool("update", false, "rewrite the golden files of testdata")
 
 // TestGoldens compares every built-in network's summary and JSON with the golden files.
 func TestGoldens(t *testing.T) {
@@ -187,7 +187,8 @@ func TestSimpleConvNetTakesTheBooksArguments(t *testing.T) {
 }
 
 func TestModelErrors(t *testing.T) {
-	hidden, filter, pooled := models.DefaultSimpleConvNet(), models.DefaultSimpleConvNet(), models.DefaultSimpleConvNet()
+	hidden, filter, pooled := models.DefaultSimpleConvNet(), models.DefaultSimpleConvNet(),
+		models.DefaultSimpleConvNet()
 	hidden.HiddenSize = 0
 	filter.FilterSize, filter.Pad = 31, 1
 	pooled.FilterSize = 28
@@ -195,20 +196,26 @@ func TestModelErrors(t *testing.T) {
 		spec *graph.Spec
 		want string
 	}{
-		{hidden.Spec(), `model "simpleconvnet": layer 4 "fc1" (Affine{}, input (30, 12, 12)): 0 units: want at least 1`},
-		{filter.Spec(), `model "simpleconvnet": layer 1 "conv1" (Conv2D{Filters: 30, Kernel: Square(31), Stride: Square(1), Pad: Square(1)}, input (1, 28, 28)): ` +
-			`height: a window of 31 doesn't fit an input of 28 padded to 30`},
+		{hidden.Spec(),
+			`model "simpleconvnet": layer 4 "fc1" (Affine{}, input (30, 12, 12)): 0 units: want at least 1`},
+		{filter.Spec(),
+			`model "simpleconvnet": layer 1 "conv1" (Conv2D{Filters: 30, Kernel: Square(31), ` +
+				`Stride: Square(1), Pad: Square(1)}, input (1, 28, 28)): ` +
+				`height: a window of 31 doesn't fit an input of 28 padded to 30`},
 		{pooled.Spec(), `model "simpleconvnet": layer 3 "pool1" (MaxPool{Kernel: Square(2)}, input (30, 1, 1)): ` +
 			`height: a window of 2 doesn't fit an input of 1 padded to 1`},
 		{models.AlexNet{Size: 66}.Spec(),
 			`model "alexnet": layer 15 "pool3" (MaxPool{Kernel: Square(3), Stride: Square(2)}, input (256, 2, 2)): ` +
 				`height: a window of 3 doesn't fit an input of 2 padded to 2`},
 		{models.AlexNet{Width: -1}.Spec(),
-			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): ` +
+				`0 filters: want at least 1`},
 		{models.AlexNet{Width: math.NaN()}.Spec(),
-			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): ` +
+				`0 filters: want at least 1`},
 		{models.AlexNet{Width: math.Inf(1)}.Spec(),
-			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): 0 filters: want at least 1`},
+			`model "alexnet": layer 1 "conv1" (Conv2D{Kernel: Square(11), Stride: Square(4)}, input (3, 227, 227)): ` +
+				`0 filters: want at least 1`},
 		{models.AlexNet{Size: 67, Width: 1. / 1024, Classes: -1}.Spec(),
 			`model "alexnet": layer 22 "fc3" (Affine{Units: -1}, input (4)): ` +
 				`-1 units: want at least 1`},

@@ -88,36 +88,47 @@ func TestRenameTakesOurNamesInAnyOrder(t *testing.T) {
 // TestRenameRefuses changes arrays that fit until they don't.
 func TestRenameRefuses(t *testing.T) {
 	for want, change := range map[string]func(a []formats.Array) []formats.Array{
-		`model "partial" has 4 parameters, the file 3 arrays: "0.weight", "0.bias", "2.weight"`: func(a []formats.Array) []formats.Array { return a[:3] },
-		`array "0.weight" is 9 at [0 1 0 1]: the model's "c1.weight" has no connection from channel 1 to filter 0: want 0`: func(a []formats.Array) []formats.Array {
+		`model "partial" has 4 parameters, the file 3 arrays: ` +
+			`"0.weight", "0.bias", "2.weight"`: func(a []formats.Array) []formats.Array {
+			return a[:3]
+		},
+		`array "0.weight" is 9 at [0 1 0 1]: the model's "c1.weight" has no connection from channel 1 to ` +
+			`filter 0: want 0`: func(a []formats.Array) []formats.Array {
 			a[0].Value.Float64s()[3] = 9
 			return a
 		},
-		`array "0.weight" is NaN at [1 0 0 0]: the model's "c1.weight" has no connection from channel 0 to filter 1: want 0`: func(a []formats.Array) []formats.Array {
+		`array "0.weight" is NaN at [1 0 0 0]: the model's "c1.weight" has no connection from channel 0 to ` +
+			`filter 1: want 0`: func(a []formats.Array) []formats.Array {
 			a[0].Value.Float64s()[4] = math.NaN()
 			return a
 		},
-		`array "0.weight" has 1 channels: filter 1 of the model's "c1.weight" reads channel 1`: func(a []formats.Array) []formats.Array {
+		`array "0.weight" has 1 channels: ` +
+			`filter 1 of the model's "c1.weight" reads channel 1`: func(a []formats.Array) []formats.Array {
 			a[0] = array("0.weight", make([]float64, 6), 3, 1, 1, 2)
 			return a
 		},
-		`array "0.weight" has shape (3, 2, 2, 1): want (4, 1, 2) for parameter "c1.weight"`: func(a []formats.Array) []formats.Array {
+		`array "0.weight" has shape (3, 2, 2, 1): ` +
+			`want (4, 1, 2) for parameter "c1.weight"`: func(a []formats.Array) []formats.Array {
 			a[0] = array("0.weight", make([]float64, 12), 3, 2, 2, 1)
 			return a
 		},
-		`array "2.weight" has shape (18, 2): want (2, 3, 3, 2) for parameter "c2.weight"`: func(a []formats.Array) []formats.Array {
+		`array "2.weight" has shape (18, 2): ` +
+			`want (2, 3, 3, 2) for parameter "c2.weight"`: func(a []formats.Array) []formats.Array {
 			a[2] = array("2.weight", make([]float64, 36), 18, 2)
 			return a
 		},
-		`array "2.weight" has shape (3, 18): want (2, 3, 3, 2) for parameter "c2.weight"`: func(a []formats.Array) []formats.Array {
+		`array "2.weight" has shape (3, 18): ` +
+			`want (2, 3, 3, 2) for parameter "c2.weight"`: func(a []formats.Array) []formats.Array {
 			a[2] = array("2.weight", make([]float64, 54), 3, 18)
 			return a
 		},
-		`model "partial" has 4 parameters, the file 3 arrays: "0.weight", "2.weight", "2.bias"; array "0.bias" can't be read: it is text`: func(a []formats.Array) []formats.Array {
+		`model "partial" has 4 parameters, the file 3 arrays: "0.weight", "2.weight", "2.bias"; ` +
+			`array "0.bias" can't be read: it is text`: func(a []formats.Array) []formats.Array {
 			a[1].Value, a[1].Err = nil, errors.New("it is text")
 			return a
 		},
-		`model "partial" has a parameter "c2.bias", but by its position array "c2.bias" is "c1.bias": want a map of the names`: func(a []formats.Array) []formats.Array {
+		`model "partial" has a parameter "c2.bias", but by its position array "c2.bias" is "c1.bias": ` +
+			`want a map of the names`: func(a []formats.Array) []formats.Array {
 			a[1].Name = "c2.bias"
 			return a
 		},
@@ -185,11 +196,15 @@ func TestRenameByPrefix(t *testing.T) {
 func TestRenameByRefuses(t *testing.T) {
 	for want, change := range map[string]func(names map[string]string){
 		`model "partial": no array maps to parameter "c2.bias"`: func(n map[string]string) { delete(n, "2.bias") },
-		`"2.bias" maps to "fc": model "partial" has no parameter "fc": it has c1.weight, c1.bias, c2.weight, c2.bias`: func(n map[string]string) {
+		`"2.bias" maps to "fc": model "partial" has no parameter "fc": it has c1.weight, c1.bias, ` +
+			`c2.weight, c2.bias`: func(n map[string]string) {
 			n["2.bias"] = "fc"
 		},
-		`"2.bias" and "again" both map to "c2.bias": want one of them`: func(n map[string]string) { n["again"] = "c2.bias" },
-		`array "3.bias" is missing: it maps to "c2.bias"; the file has "0.weight", "0.bias", "2.weight", "2.bias"`: func(n map[string]string) {
+		`"2.bias" and "again" both map to "c2.bias": want one of them`: func(n map[string]string) {
+			n["again"] = "c2.bias"
+		},
+		`array "3.bias" is missing: it maps to "c2.bias"; the file has "0.weight", "0.bias", ` +
+			`"2.weight", "2.bias"`: func(n map[string]string) {
 			delete(n, "2.bias")
 			n["3.bias"] = "c2.bias"
 		},

@@ -41,7 +41,8 @@ func (im *importer) model(file *schema.Model, input tensor.Shape, end value, opt
 	}
 	m, err := graph.NewOf(spec, arrays, options...)
 	if err == nil && im.double && m.Dtype() != tensor.Float64 {
-		return nil, fmt.Errorf("the input is float64: a model of float32 would give other numbers (see graph.WithDtype)")
+		return nil,
+			fmt.Errorf("the input is float64: a model of float32 would give other numbers (see graph.WithDtype)")
 	}
 	return m, err
 }

@@ -11,7 +11,7 @@ import (
 	"convgraph/onnx/schema"
 )
 
-// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+// TestErrorTable reads the corrupt files of the table in docs/corrupt.md.
 func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/view_dynamo.onnx")
 	require.NoError(t, err)

@@ -410,7 +410,8 @@ func TestImportNamesAllThatIsUnsupported(t *testing.T) {
 		node("Add", "y", []string{"b", "c"}))
 	_, err := decode(t, file)
 	require.ErrorContains(t, err,
-		`2 nodes are not supported: node "the NonZero" (NonZero): operator "NonZero" is not supported; node "the Hardmax" (Hardmax): operator "Hardmax"`)
+		`2 nodes are not supported: node "the NonZero" (NonZero): operator "NonZero" is not supported; `+
+			`node "the Hardmax" (Hardmax): operator "Hardmax"`)
 	assert.NotContains(t, err.Error(), "Mod")
 	file.Graph.Nodes[4].Inputs = []string{"x", "x"}
 	_, err = decode(t, file)

@@ -22,7 +22,8 @@ import (
 )
 
 var update = flag.Bool("update", false,
-	"write testdata/layers.onnx and testdata/kinds, after which testdata/make_onnx.py must run, the table of damage in docs/damage.md and CONFORMANCE.md")
+	"write testdata/layers.onnx and testdata/kinds, after which testdata/make_onnx.py must run, "+
+		"the table in docs/corrupt.md and CONFORMANCE.md")
 
 // everyLayer is a small net of every layer that can be exported.
 func everyLayer() *graph.Spec {

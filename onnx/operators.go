@@ -9,22 +9,26 @@ import (
 
 // operators are the operators on images, with the functions that import them.
 var operators = map[string]func(c *call) ([]value, error){
-	"Abs":                   absolute,
-	"Add":                   arithmetic(sum),
-	"ArgMax":                argMax,
-	"AveragePool":           averagePool,
-	"BatchNormalization":    batchNormalization,
-	"Cast":                  cast,
-	"Celu":                  elementwise(func(c *call) graph.ActivationFunction { return graph.CELU{Alpha: c.float("alpha", 1)} }),
-	"CastLike":              castLike,
-	"Clip":                  clipped,
-	"Concat":                concat,
-	"Conv":                  conv,
-	"ConvTranspose":         convTranspose,
-	"DepthToSpace":          depthToSpace,
-	"Div":                   arithmetic(quotient),
-	"Dropout":               dropout,
-	"Elu":                   elementwise(func(c *call) graph.ActivationFunction { return graph.ELU{Alpha: c.float("alpha", 1)} }),
+	"Abs":                absolute,
+	"Add":                arithmetic(sum),
+	"ArgMax":             argMax,
+	"AveragePool":        averagePool,
+	"BatchNormalization": batchNormalization,
+	"Cast":               cast,
+	"Celu": elementwise(func(c *call) graph.ActivationFunction {
+		return graph.CELU{Alpha: c.float("alpha", 1)}
+	}),
+	"CastLike":      castLike,
+	"Clip":          clipped,
+	"Concat":        concat,
+	"Conv":          conv,
+	"ConvTranspose": convTranspose,
+	"DepthToSpace":  depthToSpace,
+	"Div":           arithmetic(quotient),
+	"Dropout":       dropout,
+	"Elu": elementwise(func(c *call) graph.ActivationFunction {
+		return graph.ELU{Alpha: c.float("alpha", 1)}
+	}),
 	"Erf":                   elementwise(func(*call) graph.ActivationFunction { return graph.Erf{} }),
 	"Expand":                expand,
 	"Exp":                   scalarFunction("Exp", math.Exp),

@@ -157,7 +157,9 @@ func (im *importer) spread(c *constant, l layout) ([]int, any, error) {
 		switch {
 		case n == 1:
 		case l.isBatch(axis):
-			return nil, nil, fmt.Errorf("a constant of shape %v has other numbers for each image of a batch: that is not supported", c.dims)
+			return nil, nil,
+				fmt.Errorf("a constant of shape %v has other numbers for each image of a batch: that is not supported",
+					c.dims)
 		case n != l.size(axis):
 			return nil, nil, fmt.Errorf("a constant of shape %v doesn't broadcast to %s", c.dims, l.text())
 		default:

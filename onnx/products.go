@@ -124,7 +124,9 @@ func (c *call) fromLeft() (value, error) {
 	weight := c.inputs[0].constant
 	axis := v.rank() - 2
 	if axis < 0 || v.isBatch(axis) || len(weight.dims) != 2 {
-		return value{}, fmt.Errorf("of a constant of shape %v and %s is not supported: want a matrix and (N, …, rows, columns)", weight.dims, v.text())
+		return value{},
+			fmt.Errorf("of a constant of shape %v and %s is not supported: want a matrix and (N, …, rows, columns)",
+				weight.dims, v.text())
 	}
 	matrix, err := c.im.parameter(weight, weight.dims...)
 	if err != nil {

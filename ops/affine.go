@@ -28,7 +28,7 @@ func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	k := kernel.NewAffine[T](x[0], w[1], w[0])
 	return rule[T]{
 		output:  tensor.Shape{x[0], w[0]},
-		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], biasOf(in), y); return nil },
+		forward: func(in [][]T, y []T) { k.Forward(in[0], in[1], biasOf(in), y) },
 		split:   splits(k.Split),
 		vjps:    affineVJPs(k, x, w)[:len(in)],
 	}, nil
@@ -37,29 +37,10 @@ func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 // affineVJPs are the gradients of x, w and b.
 func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T] {
 	y := tensor.Shape{x[0], w[0]}
-	f := form[T]{name: "Affine", slots: []tensor.Shape{x, w, y}, partials: []partial[T]{ // ⟨dy, x·Wᵀ⟩
-		func(in, _ [][]T, dx []T) error { k.BackwardData(in[1], in[2], dx); return nil },
-		func(in, _ [][]T, dw []T) error { k.BackwardWeights(in[0], in[2], dw); return nil },
-		func(in, _ [][]T, y []T) error { k.Forward(in[0], in[1], nil, y); return nil },
-	}}
-	return []vjp[T]{
-		{
-			reads:  []operand{1},
-			apply:  func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil },
-			second: f.second(0, 2, 1),
-		},
-		{
-			reads:  []operand{0},
-			apply:  func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil },
-			late:   k.LateWeights,
-			second: f.second(1, 2, 0),
-		},
-		{
-			apply:  func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil },
-			late:   k.LateBias,
-			second: biasForm[T](y).second(0, 1),
-		},
-	}
+	dx, dw := bilinear(x, w, y, func(x, w, y []T) { k.Forward(x, w, nil, y) }, k.BackwardData, k.BackwardWeights)
+	db := biasVJP(y, k.BackwardBias)
+	dw.late, db.late = k.LateWeights, k.LateBias
+	return []vjp[T]{dx, dw, db}
 }
 
 // checkAffine checks the operands' shapes. The bias is optional.

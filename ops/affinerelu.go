@@ -23,7 +23,7 @@ func affineReLU[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	k := kernel.NewAffine[T](x[0], w[1], w[0])
 	return rule[T]{
 		output:   tensor.Shape{x[0], w[0]},
-		forward:  func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
+		forward:  func(in [][]T, y []T) { k.ForwardReLU(in[0], in[1], biasOf(in), y) },
 		split:    splits(k.Split),
 		vjps:     affineVJPs(k, x, w)[:len(in)],
 		epilogue: reluVJP[T](tensor.Shape{x[0], w[0]}),

@@ -26,12 +26,15 @@ func (f *function[T]) again(inputs G.Nodes, after *G.Node) (*G.Node, error) {
 	if len(inputs) != f.Arity() {
 		return nil, fmt.Errorf("Again: %s: got %d inputs, want %d", f, len(inputs), f.Arity())
 	}
-	forward := f.rule.forward
+	forward, check := f.rule.forward, f.rule.check
 	r := rule[T]{
 		attributes: strings.TrimPrefix(f.rule.attributes+", again", ", "), output: f.rule.output,
-		forward: func(in [][]T, out []T) error { return forward(in[:len(inputs)], out) },
+		forward: func(in [][]T, y []T) { forward(in[:len(inputs)], y) },
 		inPlace: f.rule.inPlace, alsoInPlace: f.rule.alsoInPlace, sideOutput: f.rule.sideOutput, view: f.rule.view,
 		after: f.rule.after + 1, vjps: make([]vjp[T], len(inputs)+1),
+	}
+	if check != nil {
+		r.check = func(in [][]T) error { return check(in[:len(inputs)]) }
 	}
 	node, err := applyRule(f.name, r, append(slices.Clone(inputs), after))
 	if err != nil {

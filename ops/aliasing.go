@@ -75,7 +75,7 @@ func (r rule[T]) memory(inputs int) Aliasing {
 	return m
 }
 
-// memory returns the aliasing of a gradient, whose operands are the values it reads, then dout.
+// memory returns the aliasing of a gradient, whose operands are the values it reads, then dy.
 func (v vjp[T]) memory() Aliasing {
 	m := Aliasing{Reads: len(v.reads) + 1, View: v.view}
 	if v.inPlace || v.view {

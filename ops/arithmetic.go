@@ -35,8 +35,8 @@ func Minimum(a, b *G.Node) (*G.Node, error) {
 // subtract: y = a - b, so da = dy and db = -dy.
 func subtract[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return pairwise(in, func(a, b T) T { return a - b },
-		unchanged[T]("Subtract", in[0], in[0]),
-		multiplied("Subtract", in[0], func(dy, db []T) {
+		unchanged[T](in[0], in[0]),
+		multiplied(in[0], func(dy, db []T) {
 			for i, d := range dy {
 				db[i] = -d
 			}
@@ -51,20 +51,27 @@ func subtract[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 //
 //	⟨u, db⟩ = -Σ u·dy·a/b²   d(dy) = -u·a/b²     d(a) = -u·dy/b²     d(b) = 2·u·dy·a/b³
 func divide[T kernel.Float](in []tensor.Shape) (rule[T], error) {
-	da := pairGradient(func(_, b, dy T) T { return dy / b })
-	da.second = second{
-		transposed: func(n around) (*G.Node, error) { return Divide(n.u, n.saved[1]) },
-		bends:      []bend{{1, func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.dout, n.saved[1]) }}},
+	da := vjp[T]{
+		reads: []operand{1}, inPlace: true,
+		apply: func(in [][]T, _, dy, da []T) {
+			for i, b := range in[1] {
+				da[i] = dy[i] / b
+			}
+		},
+		second: second{
+			transposed: func(n around) (*G.Node, error) { return Divide(n.u, n.in[1]) },
+			bends:      []bend{{1, func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.dy, n.in[1]) }}},
+		},
 	}
 	db := pairGradient(func(a, b, dy T) T { return -dy * a / b / b })
 	db.second = second{
-		transposed: func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.saved[0], n.saved[1]) },
+		transposed: func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.in[0], n.in[1]) },
 		bends: []bend{
-			{0, func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.dout, n.saved[1]) }},
+			{0, func(n around) (*G.Node, error) { return minusOverSquare(n.u, n.dy, n.in[1]) }},
 			{1, func(n around) (*G.Node, error) {
 				var c composer
-				square := c.node(minusOverSquare(n.u, c.multiply(n.dout, n.saved[0]), n.saved[1]))
-				return c.scale(c.divide(square, n.saved[1]), -2), c.err
+				square := c.node(minusOverSquare(n.u, c.multiply(n.dy, n.in[0]), n.in[1]))
+				return c.scale(c.divide(square, n.in[1]), -2), c.err
 			}},
 		},
 	}
@@ -80,22 +87,20 @@ func minusOverSquare(p, q, b *G.Node) (*G.Node, error) {
 // maximum: ∂y/∂a is 1 where a > b, 1/2 where a = b, else 0, and ∂y/∂b the other way round.
 func maximum[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return pairwise(in, func(a, b T) T { return max(a, b) },
-		choice("Maximum", in[0], func(a, b, dy T) T { return share(a > b, a == b, dy) }),
-		choice("Maximum", in[0], func(a, b, dy T) T { return share(b > a, a == b, dy) }))
+		choice(in[0], func(a, b, dy T) T { return share(a > b, a == b, dy) }),
+		choice(in[0], func(a, b, dy T) T { return share(b > a, a == b, dy) }))
 }
 
 // minimum: ∂y/∂a is 1 where a < b, 1/2 where a = b, else 0, and ∂y/∂b the other way round.
 func minimum[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	return pairwise(in, func(a, b T) T { return min(a, b) },
-		choice("Minimum", in[0], func(a, b, dy T) T { return share(a < b, a == b, dy) }),
-		choice("Minimum", in[0], func(a, b, dy T) T { return share(b < a, a == b, dy) }))
+		choice(in[0], func(a, b, dy T) T { return share(a < b, a == b, dy) }),
+		choice(in[0], func(a, b, dy T) T { return share(b < a, a == b, dy) }))
 }
 
 // choice is a pairGradient f·dy whose factor f is constant except at kinks.
-func choice[T kernel.Float](name string, shape tensor.Shape, of func(a, b, dy T) T) vjp[T] {
-	d := pairGradient(of)
-	d.second = symmetric(name, shape, d.apply).second(0, 1)
-	return d
+func choice[T kernel.Float](shape tensor.Shape, of func(a, b, dy T) T) vjp[T] {
+	return pairGradient(of).symmetric(shape)
 }
 
 // share returns the part of a gradient that goes to a winner, or to one of two equals.
@@ -117,23 +122,21 @@ func pairwise[T kernel.Float](in []tensor.Shape, f func(a, b T) T, da, db vjp[T]
 		output:      in[0],
 		inPlace:     true,
 		alsoInPlace: []int{1},
-		forward: func(in [][]T, y []T) error {
+		forward: func(in [][]T, y []T) {
 			a, b := in[0], in[1]
 			for i := range y {
 				y[i] = f(a[i], b[i])
 			}
-			return nil
 		},
 		vjps: []vjp[T]{da, db},
 	}, nil
 }
 
 func pairGradient[T kernel.Float](f func(a, b, dy T) T) vjp[T] {
-	return vjp[T]{reads: []operand{0, 1}, inPlace: true, apply: func(saved [][]T, dy, d []T) error {
-		a, b := saved[0], saved[1]
+	return vjp[T]{reads: []operand{0, 1}, inPlace: true, apply: func(in [][]T, _, dy, d []T) {
+		a, b := in[0], in[1]
 		for i, g := range dy {
 			d[i] = f(a[i], b[i], g)
 		}
-		return nil
 	}}
 }

@@ -29,8 +29,8 @@ func avgPool2D[T kernel.Float](p Pool) builder[T] {
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
-			forward:    func(in [][]T, y []T) error { k().Forward(in[0], y); return nil },
-			vjps: []vjp[T]{transposed("AvgPool2D", in[0], pooled(shape),
+			forward:    func(in [][]T, y []T) { k().Forward(in[0], y) },
+			vjps: []vjp[T]{transposed(in[0], pooled(shape),
 				func(v, out []T) { k().Forward(v, out) }, func(v, out []T) { k().Backward(v, out) })},
 		}, nil
 	}

@@ -67,7 +67,7 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	r := normRule(x, channelSets(x), b.eps, fmt.Sprintf("eps %g", b.eps), func() normalizer[T] { return b.kernel() })
 	r.split = b.split
 	if b.relu {
-		r.forward = func(in [][]T, y []T) error { b.kernel().ForwardReLU(in[0], in[1], in[2], y); return nil }
+		r.forward = func(in [][]T, y []T) { b.kernel().ForwardReLU(in[0], in[1], in[2], y) }
 		r.epilogue = reluVJP[T](x)
 	}
 	return r, nil
@@ -96,7 +96,7 @@ func (b *batchNorm[T]) statistic(y tensor.Shape, read func([]T)) rule[T] {
 	return rule[T]{
 		output:     tensor.Shape{y[1]},
 		sideOutput: true,
-		forward:    func(_ [][]T, out []T) error { read(out); return nil },
+		forward:    func(_ [][]T, out []T) { read(out) },
 		vjps:       []vjp[T]{{}},
 	}
 }

@@ -28,10 +28,22 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	var part *Part
 	var losses kernel.Whole[float64]
 	elements := func() int { return part.Total(x[0]) * features(x) }
+	dx := vjp[T]{
+		reads: []operand{0, 1},
+		apply: func(in [][]T, _, dL, dx []T) {
+			kernel.BinaryCrossEntropyBackward(in[0], in[1], dL[0]/T(elements()), dx)
+		},
+	}.ofLoss(x, []operand{0}, func(in [][]T, dL T, u, out []T) {
+		scale := dL / T(elements())
+		for i, at := range in[0] {
+			p := logistic(float64(at)) * logistic(-float64(at))
+			out[i] = scale * T(p) * u[i]
+		}
+	})
 	return rule[T]{
 		output: tensor.ScalarShape(),
 		split:  splits(func(p *Part) { part = p }),
-		forward: func(in [][]T, loss []T) error {
+		check: func(in [][]T) error {
 			for i, t := range in[1] {
 				if !(t >= 0 && t <= 1) {
 					return fmt.Errorf(
@@ -39,32 +51,12 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 					)
 				}
 			}
-			loss[0] = kernel.BinaryCrossEntropy(part, &losses, x[0], in[0], in[1])
 			return nil
 		},
-		vjps: []vjp[T]{
-			{
-				reads: []operand{0, 1},
-				apply: func(saved [][]T, dloss, dx []T) error {
-					kernel.BinaryCrossEntropyBackward(saved[0], saved[1], dloss[0]/T(elements()), dx)
-					return nil
-				},
-				second: lossGradient[T]{
-					"BinaryCrossEntropy", x,
-					func(saved [][]T, scale T, out []T) {
-						kernel.BinaryCrossEntropyBackward(saved[0], saved[1], scale/T(elements()), out)
-					},
-					func(saved [][]T, scale T, v, out []T) {
-						scale /= T(elements())
-						for i, at := range saved[0] {
-							p := logistic(float64(at)) * logistic(-float64(at))
-							out[i] = scale * T(p) * v[i]
-						}
-					},
-				}.second(0),
-			},
-			{},
+		forward: func(in [][]T, loss []T) {
+			loss[0] = kernel.BinaryCrossEntropy(part, &losses, x[0], in[0], in[1])
 		},
+		vjps: []vjp[T]{dx, {}},
 	}, nil
 }
 

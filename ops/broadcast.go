@@ -35,10 +35,9 @@ func scaleShift[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		output:  in[0],
 		inPlace: true,
 		split:   splits(func(p *Part) { at.part = p }),
-		forward: func(in [][]T, y []T) error {
+		forward: func(in [][]T, y []T) {
 			x, w, b := in[0], in[1], in[2]
 			at.each(func(i, j int) { y[i] = x[i]*w[j] + b[j] })
-			return nil
 		},
 		vjps: append(scaleVJPs[T](at, in[0], in[1]), shiftVJP[T](at, in[0], in[2])),
 	}, nil
@@ -53,10 +52,9 @@ func scaleOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		output:  in[0],
 		inPlace: true,
 		split:   splits(func(p *Part) { at.part = p }),
-		forward: func(in [][]T, y []T) error {
+		forward: func(in [][]T, y []T) {
 			x, w := in[0], in[1]
 			at.each(func(i, j int) { y[i] = x[i] * w[j] })
-			return nil
 		},
 		vjps: scaleVJPs[T](at, in[0], in[1]),
 	}, nil
@@ -71,13 +69,12 @@ func shiftOnly[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		output:  in[0],
 		inPlace: true,
 		split:   splits(func(p *Part) { at.part = p }),
-		forward: func(in [][]T, y []T) error {
+		forward: func(in [][]T, y []T) {
 			x, b := in[0], in[1]
 			at.each(func(i, j int) { y[i] = x[i] + b[j] })
-			return nil
 		},
 		vjps: []vjp[T]{
-			unchanged[T]("Shift", in[0], in[0]),
+			unchanged[T](in[0], in[0]),
 			shiftVJP[T](at, in[0], in[1]),
 		},
 	}, nil
@@ -88,29 +85,15 @@ func scaleVJPs[T kernel.Float](at *broadcast, x, w tensor.Shape) []vjp[T] {
 	times := func(v, w, out []T) { at.each(func(i, j int) { out[i] = v[i] * w[j] }) }
 	sum := batchSums[T](at)
 	dots := func(v, dy, out []T) { sum(out, func(i int) float64 { return float64(dy[i]) * float64(v[i]) }) }
-	f := form[T]{name: "Scale", slots: []tensor.Shape{x, w, x}, partials: []partial[T]{ // Σ x·w·dy
-		func(in, _ [][]T, dx []T) error { times(in[2], in[1], dx); return nil },
-		func(in, _ [][]T, dw []T) error { dots(in[0], in[2], dw); return nil },
-		func(in, _ [][]T, y []T) error { times(in[0], in[1], y); return nil },
-	}}
-	return []vjp[T]{
-		{
-			reads: []operand{1}, inPlace: true,
-			apply:  func(saved [][]T, dy, dx []T) error { times(dy, saved[0], dx); return nil },
-			second: f.second(0, 2, 1),
-		},
-		{
-			reads:  []operand{0},
-			apply:  func(saved [][]T, dy, dw []T) error { dots(saved[0], dy, dw); return nil },
-			second: f.second(1, 2, 0),
-		},
-	}
+	dx, dw := bilinear(x, w, x, times, func(w, dy, dx []T) { times(dy, w, dx) }, dots)
+	dx.inPlace = true
+	return []vjp[T]{dx, dw}
 }
 
 // shiftVJP is the gradient of b of x + b.
 func shiftVJP[T kernel.Float](at *broadcast, x, b tensor.Shape) vjp[T] {
 	sum := batchSums[T](at)
-	return transposed("Shift", b, x,
+	return transposed(b, x,
 		func(v, out []T) { at.each(func(i, j int) { out[i] = v[j] }) },
 		func(dy, db []T) { sum(db, func(i int) float64 { return float64(dy[i]) }) })
 }

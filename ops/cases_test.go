@@ -26,8 +26,10 @@ type opCase struct {
 // allCases are small geometries of every op, because each element is differentiated numerically.
 func allCases() []opCase {
 	var all []opCase
-	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(), subsampleCases(), lrnCases(), normalizeCases(),
-		elementwiseCases(), preluCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), moveCases(), arithmeticCases(), dropRowsCases(), lossCases(), normCases()} {
+	for _, group := range [][]opCase{convCases(), fusedCases(), partialConvCases(), maxPoolCases(), avgPoolCases(),
+		subsampleCases(), lrnCases(), normalizeCases(),
+		elementwiseCases(), preluCases(), rowCases(), affineCases(), dropoutCases(), joinCases(), moveCases(),
+		arithmeticCases(), dropRowsCases(), lossCases(), normCases()} {
 		all = append(all, group...)
 	}
 	return all
@@ -60,17 +62,23 @@ func convCases() []opCase {
 		{tensor.Shape{1, 1, 9, 8}, tensor.Shape{2, 1, 5, 4}, ops.Conv{Stride: ops.Pair{4, 3}, Pad: ops.Pair{2, 1}}},
 		{tensor.Shape{1, 2, 6, 5}, tensor.Shape{2, 2, 2, 2}, ops.Conv{Dilation: ops.Pair{2, 1}}},
 		{tensor.Shape{1, 1, 5, 7}, tensor.Shape{2, 1, 2, 3}, ops.Conv{Dilation: ops.Pair{1, 3}}},
-		{tensor.Shape{1, 1, 7, 7}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Stride: ops.Pair{2, 1}, Pad: ops.Pair{2, 2}, Dilation: ops.Pair{2, 2}}},
+		{tensor.Shape{1, 1, 7, 7}, tensor.Shape{2, 1, 3, 3},
+			ops.Conv{Stride: ops.Pair{2, 1}, Pad: ops.Pair{2, 2}, Dilation: ops.Pair{2, 2}}},
 		{tensor.Shape{1, 2, 4, 4}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Groups: 2}},
 		{tensor.Shape{2, 4, 4, 3}, tensor.Shape{6, 2, 2, 2}, ops.Conv{Groups: 2, Pad: ops.Pair{1, 0}}},
-		{tensor.Shape{1, 3, 5, 5}, tensor.Shape{3, 1, 3, 3}, ops.Conv{Groups: 3, Stride: ops.Pair{2, 2}, Pad: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 3, 5, 5}, tensor.Shape{3, 1, 3, 3},
+			ops.Conv{Groups: 3, Stride: ops.Pair{2, 2}, Pad: ops.Pair{1, 1}}},
 		{tensor.Shape{1, 3, 5, 4}, tensor.Shape{6, 1, 2, 2}, ops.Conv{Groups: 3, Dilation: ops.Pair{2, 2}}},
 		{tensor.Shape{1, 2, 5, 6}, tensor.Shape{2, 2, 3, 3}, ops.Conv{PadBegin: ops.Pair{1, 2}}},
 		{tensor.Shape{1, 2, 6, 6}, tensor.Shape{2, 2, 3, 3}, ops.Conv{Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}}},
-		{tensor.Shape{1, 2, 4, 5}, tensor.Shape{2, 2, 2, 3}, ops.Conv{Pad: ops.Pair{1, 0}, PadBegin: ops.Pair{0, 4}, PadEnd: ops.Pair{3, 2}}},
-		{tensor.Shape{1, 1, 5, 6}, tensor.Shape{2, 1, 3, 2}, ops.Conv{Stride: ops.Pair{3, 2}, Dilation: ops.Pair{2, 1}, PadBegin: ops.Pair{3, 0}, PadEnd: ops.Pair{0, 1}}},
-		{tensor.Shape{2, 2, 5, 6}, tensor.Shape{2, 1, 3, 3}, ops.Conv{Groups: 2, Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}}},
-		{tensor.Shape{1, 2, 6, 5}, tensor.Shape{4, 1, 3, 3}, ops.Conv{Groups: 2, Stride: ops.Pair{1, 2}, Pad: ops.Pair{1, 0}, PadBegin: ops.Pair{0, 1}}},
+		{tensor.Shape{1, 2, 4, 5}, tensor.Shape{2, 2, 2, 3},
+			ops.Conv{Pad: ops.Pair{1, 0}, PadBegin: ops.Pair{0, 4}, PadEnd: ops.Pair{3, 2}}},
+		{tensor.Shape{1, 1, 5, 6}, tensor.Shape{2, 1, 3, 2}, ops.Conv{Stride: ops.Pair{3, 2}, Dilation: ops.Pair{2, 1},
+			PadBegin: ops.Pair{3, 0}, PadEnd: ops.Pair{0, 1}}},
+		{tensor.Shape{2, 2, 5, 6}, tensor.Shape{2, 1, 3, 3},
+			ops.Conv{Groups: 2, Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}}},
+		{tensor.Shape{1, 2, 6, 5}, tensor.Shape{4, 1, 3, 3},
+			ops.Conv{Groups: 2, Stride: ops.Pair{1, 2}, Pad: ops.Pair{1, 0}, PadBegin: ops.Pair{0, 1}}},
 		{tensor.Shape{1, 2, 5, 5}, tensor.Shape{6, 1, 5, 5}, ops.Conv{Groups: 2, Pad: ops.Pair{2, 2}}},
 	} {
 		cases = append(cases, opCase{
@@ -140,9 +148,11 @@ func partialConvCases() []opCase {
 		conv        ops.Conv
 	}{
 		{tensor.Shape{1, 3, 4, 4}, [][]int{{0, 1}, {1, 2}, {0, 1, 2}, {2}}, ops.Pair{3, 3}, ops.Conv{}},
-		{tensor.Shape{2, 2, 5, 4}, [][]int{{1}, {0}}, ops.Pair{2, 3}, ops.Conv{Stride: ops.Pair{2, 1}, Pad: ops.Pair{1, 0}}},
+		{tensor.Shape{2, 2, 5, 4}, [][]int{{1}, {0}}, ops.Pair{2, 3},
+			ops.Conv{Stride: ops.Pair{2, 1}, Pad: ops.Pair{1, 0}}},
 		{tensor.Shape{1, 4, 5, 5}, [][]int{{0, 3}, {1, 2, 3}}, ops.Pair{2, 2}, ops.Conv{Dilation: ops.Pair{2, 2}}},
-		{tensor.Shape{1, 2, 4, 4}, [][]int{{0}, {0, 1}}, ops.Pair{3, 2}, ops.Conv{PadBegin: ops.Pair{0, 1}, PadEnd: ops.Pair{2, 0}}},
+		{tensor.Shape{1, 2, 4, 4}, [][]int{{0}, {0, 1}}, ops.Pair{3, 2},
+			ops.Conv{PadBegin: ops.Pair{0, 1}, PadEnd: ops.Pair{2, 0}}},
 	} {
 		total := 0
 		for _, inputs := range c.connections {
@@ -186,20 +196,25 @@ func furtherPoolGeometries() []poolGeometry {
 	return []poolGeometry{
 		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, PadEnd: one}},
 		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, PadBegin: one}},
-		{tensor.Shape{1, 2, 5, 4}, ops.Pool{Kernel: ops.Pair{2, 3}, Stride: one, Pad: ops.Pair{0, 1}, PadBegin: ops.Pair{1, 0}, PadEnd: ops.Pair{0, 1}}},
+		{tensor.Shape{1, 2, 5, 4}, ops.Pool{Kernel: ops.Pair{2, 3}, Stride: one, Pad: ops.Pair{0, 1},
+			PadBegin: ops.Pair{1, 0}, PadEnd: ops.Pair{0, 1}}},
 		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, Ceil: true}},
 		{tensor.Shape{1, 2, 6, 6}, ops.Pool{Kernel: three, Stride: two, Pad: one, Ceil: true}},
 		{tensor.Shape{1, 2, 5, 6}, ops.Pool{Kernel: two, Ceil: true}},
-		{tensor.Shape{1, 2, 5, 5}, ops.Pool{Kernel: two, Stride: three, Pad: one, Ceil: true}}, // a window would begin in the padding at the end
-		{tensor.Shape{1, 2, 2, 1}, ops.Pool{Kernel: ops.Pair{3, 2}, Ceil: true}},               // larger than the input
+		// a window would begin in the padding at the end
+		{tensor.Shape{1, 2, 5, 5}, ops.Pool{Kernel: two, Stride: three, Pad: one, Ceil: true}},
+		{tensor.Shape{1, 2, 2, 1}, ops.Pool{Kernel: ops.Pair{3, 2}, Ceil: true}}, // larger than the input
 		{tensor.Shape{1, 2, 7, 6}, ops.Pool{Kernel: three, Stride: three, PadEnd: two, Ceil: true}},
 		{tensor.Shape{1, 2, 5, 5}, ops.Pool{Kernel: three, Stride: two, Pad: one, ExcludePad: true}},
 		{tensor.Shape{1, 2, 6, 5}, ops.Pool{Kernel: three, Stride: two, Pad: one, Ceil: true, ExcludePad: true}},
-		{tensor.Shape{1, 2, 5, 4}, ops.Pool{Kernel: ops.Pair{2, 3}, Stride: one, PadEnd: ops.Pair{1, 2}, ExcludePad: true}},
+		{tensor.Shape{1, 2, 5, 4},
+			ops.Pool{Kernel: ops.Pair{2, 3}, Stride: one, PadEnd: ops.Pair{1, 2}, ExcludePad: true}},
 		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: two, Stride: one, Dilation: ops.Pair{2, 3}}},
 		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: three, Stride: two, Pad: two, Dilation: two}},
-		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: three, Stride: two, Pad: one, Dilation: two, Ceil: true, ExcludePad: true}},
-		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: ops.Pair{1, 3}, Stride: ops.Pair{2, 4}, PadBegin: ops.Pair{0, 3}, Dilation: ops.Pair{1, 2}, Ceil: true}},
+		{tensor.Shape{1, 2, 6, 7},
+			ops.Pool{Kernel: three, Stride: two, Pad: one, Dilation: two, Ceil: true, ExcludePad: true}},
+		{tensor.Shape{1, 2, 6, 7}, ops.Pool{Kernel: ops.Pair{1, 3}, Stride: ops.Pair{2, 4}, PadBegin: ops.Pair{0, 3},
+			Dilation: ops.Pair{1, 2}, Ceil: true}},
 	}
 }
 
@@ -422,7 +437,8 @@ func affineCases() []opCase {
 			},
 		})
 	}
-	cases = append(cases, cases[2].withoutBias(), cases[3].withoutBias(), cases[len(cases)-2].withoutBias(), cases[len(cases)-1].withoutBias())
+	cases = append(cases, cases[2].withoutBias(), cases[3].withoutBias(), cases[len(cases)-2].withoutBias(),
+		cases[len(cases)-1].withoutBias())
 	for _, x := range []tensor.Shape{{2, 3, 2, 2}, {1, 4}, {3, 2, 5}} {
 		cases = append(cases, opCase{
 			name:   fmt.Sprintf("Flatten/%v", x),
@@ -487,7 +503,8 @@ func normCases() []opCase {
 }
 
 func batchNormCase(
-	name string, op func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error), x tensor.Shape, eps float64,
+	name string, op func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error), x tensor.Shape,
+	eps float64,
 ) opCase {
 	return opCase{
 		name:   fmt.Sprintf("%s/%v,eps %g", name, x, eps),
@@ -514,7 +531,8 @@ func rectified(c opCase) opCase {
 
 // The mean and the variance are constants of the case: they have no gradient.
 func frozenBatchNormCase(
-	name string, op func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error), x tensor.Shape, eps float64,
+	name string, op func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error), x tensor.Shape,
+	eps float64,
 ) opCase {
 	mean, variance := newArray(x[1]), newArray(x[1])
 	for c := range x[1] {

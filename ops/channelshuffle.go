@@ -39,8 +39,8 @@ func shuffle[T kernel.Float](groups int) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("groups %d", groups),
 			output:     x,
-			forward:    func(in [][]T, y []T) error { mix.Run(in[0], y); return nil },
-			vjps:       []vjp[T]{transposed("ChannelShuffle", x, x, mix.Run, back.Run)},
+			forward:    func(in [][]T, y []T) { mix.Run(in[0], y) },
+			vjps:       []vjp[T]{transposed(x, x, mix.Run, back.Run)},
 		}, nil
 	}
 }

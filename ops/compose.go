@@ -9,21 +9,21 @@ import (
 
 // bent adds an op without declared gradients: they would be third derivatives of a function.
 func bent[T kernel.Float](
-	name string, output tensor.Shape, compute func(in [][]T, out []T) error, inputs ...*G.Node,
+	name string, output tensor.Shape, compute func(in [][]T, out []T), inputs ...*G.Node,
 ) (*G.Node, error) {
 	return bentAfter(name, output, compute, nil, inputs...)
 }
 
 // bentAfter is bent with further inputs that aren't read; they only have to be computed before.
 func bentAfter[T kernel.Float](
-	name string, output tensor.Shape, compute func(in [][]T, out []T) error, after G.Nodes, inputs ...*G.Node,
+	name string, output tensor.Shape, compute func(in [][]T, out []T), after G.Nodes, inputs ...*G.Node,
 ) (*G.Node, error) {
 	vjps := make([]vjp[T], len(inputs)+len(after))
 	for i := range vjps {
 		vjps[i].undeclared = true
 	}
 	r := rule[T]{output: output, after: len(after), forward: compute, vjps: vjps}
-	return applyRule("d"+name, r, append(inputs, after...))
+	return applyRule(name, r, append(inputs, after...))
 }
 
 // A composer adds ops to a graph. It keeps the first error; nodes after that are nil.

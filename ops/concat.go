@@ -32,17 +32,16 @@ func concat[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		size := x[1] * plane
 		copies[k] = kernel.NewCopy[T](x[0], size, every(size, 0), every(channels*plane, first))
 		back := copies[k].Reversed()
-		vjps[k] = transposed("Concat", x, withChannels(in[0], channels),
+		vjps[k] = transposed(x, withChannels(in[0], channels),
 			func(v, out []T) { clear(out); copies[k].Run(v, out) }, back.Run)
 		first += size
 	}
 	return rule[T]{
 		output: withChannels(in[0], channels),
-		forward: func(in [][]T, y []T) error {
+		forward: func(in [][]T, y []T) {
 			for k, c := range copies {
 				c.Run(in[k], y)
 			}
-			return nil
 		},
 		vjps: vjps,
 	}, nil

@@ -36,7 +36,7 @@ func conv2D[T kernel.Float](c Conv) builder[T] {
 		return rule[T]{
 			attributes: c.String(),
 			output:     convOutput(shape),
-			forward:    func(in [][]T, y []T) error { k.Forward(in[0], in[1], biasOf(in), y); return nil },
+			forward:    func(in [][]T, y []T) { k.Forward(in[0], in[1], biasOf(in), y) },
 			split:      splits(k.Split),
 			vjps:       convVJPs(k, shape)[:len(in)],
 		}, nil
@@ -48,50 +48,32 @@ func convOutput(s kernel.ConvShape) tensor.Shape {
 }
 
 // convVJPs are the gradients of x, w and b.
-func convVJPs[T kernel.Float](k *kernel.Conv[T], shape kernel.ConvShape) []vjp[T] {
-	f := convForm(k, shape)
-	return []vjp[T]{
-		{
-			reads:  []operand{1},
-			apply:  func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], dy, dx); return nil },
-			second: f.second(0, 2, 1),
-		},
-		{
-			reads:  []operand{0},
-			apply:  func(saved [][]T, dy, dw []T) error { k.BackwardWeights(saved[0], dy, dw); return nil },
-			late:   k.LateWeights,
-			second: f.second(1, 2, 0),
-		},
-		{
-			apply:  func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil },
-			late:   k.LateBias,
-			second: biasForm[T](convOutput(shape)).second(0, 1),
-		},
-	}
-}
-
-// convForm is F(x, w, dy) = ⟨dy, x∗w⟩ of the convolution x∗w without bias.
-func convForm[T kernel.Float](k *kernel.Conv[T], s kernel.ConvShape) form[T] {
+func convVJPs[T kernel.Float](k *kernel.Conv[T], s kernel.ConvShape) []vjp[T] {
 	x := tensor.Shape{s.Batch, s.InChannels, s.InHeight, s.InWidth}
 	w := tensor.Shape{s.OutChannels, s.InChannels / s.Groups, s.KernelH, s.KernelW}
-	return form[T]{name: "Conv2D", slots: []tensor.Shape{x, w, convOutput(s)}, partials: []partial[T]{
-		func(in, _ [][]T, dx []T) error { k.BackwardData(in[1], in[2], dx); return nil },
-		func(in, _ [][]T, dw []T) error { k.BackwardWeights(in[0], in[2], dw); return nil },
-		func(in, _ [][]T, y []T) error { k.Forward(in[0], in[1], nil, y); return nil },
-	}}
+	y := convOutput(s)
+	dx, dw := bilinear(x, w, y, func(x, w, y []T) { k.Forward(x, w, nil, y) }, k.BackwardData, k.BackwardWeights)
+	db := biasVJP(y, k.BackwardBias)
+	dw.late, db.late = k.LateWeights, k.LateBias
+	return []vjp[T]{dx, dw, db}
 }
 
-// biasForm is F(b, dy) = Σ dy[n,c,i]·b[c].
-func biasForm[T kernel.Float](y tensor.Shape) form[T] {
+// biasVJP is the gradient of a bias: back overwrites db[c] with Σ dy[n,c,i].
+func biasVJP[T kernel.Float](y tensor.Shape, back func(dy, db []T)) vjp[T] {
+	return vjp[T]{apply: func(_ [][]T, _, dy, db []T) { back(dy, db) }, second: biasSecond[T](y)}
+}
+
+// biasSecond is the rule of a bias's gradient, db[c] = Σ dy[n,c,i].
+func biasSecond[T kernel.Float](y tensor.Shape) second {
 	batch, channels, plane := y[0], y[1], planeSize(y)
-	return linear("Bias", tensor.Shape{channels}, y,
-		func(_ [][]T, b, out []T) error {
+	return linear(tensor.Shape{channels}, y,
+		func(b, out []T) {
 			for n := range batch {
 				kernel.FillRows(channels, plane, b, 1, out[n*channels*plane:][:channels*plane])
 			}
-			return nil
 		},
-		func(_ [][]T, dy, db []T) error { kernel.ChannelSum(batch, channels, plane, dy, db); return nil })
+		func(dy, db []T) { kernel.ChannelSum(batch, channels, plane, dy, db) },
+	).second(0)
 }
 
 // convShape checks the operands' shapes. The bias is optional.

@@ -26,7 +26,7 @@ func convReLU2D[T kernel.Float](c Conv) builder[T] {
 		return rule[T]{
 			attributes: c.String(),
 			output:     convOutput(shape),
-			forward:    func(in [][]T, y []T) error { k.ForwardReLU(in[0], in[1], biasOf(in), y); return nil },
+			forward:    func(in [][]T, y []T) { k.ForwardReLU(in[0], in[1], biasOf(in), y) },
 			split:      splits(k.Split),
 			vjps:       convVJPs(k, shape)[:len(in)],
 			epilogue:   reluVJP[T](convOutput(shape)),

@@ -41,18 +41,16 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 			attributes: fmt.Sprintf("%v; pool %v", c, p),
 			output:     pooled(pool),
 			split:      splits(func(p *Part) { k().Split(p) }),
-			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], biasOf(in), y); return nil },
+			forward:    func(in [][]T, y []T) { k().Forward(in[0], in[1], biasOf(in), y) },
 			vjps: []vjp[T]{
-				{reads: []operand{1, result}, apply: func(saved [][]T, dy, dx []T) error {
-					k().BackwardData(saved[0], saved[1], dy, dx)
-					return nil
+				{reads: []operand{1, result}, apply: func(in [][]T, y, dy, dx []T) {
+					k().BackwardData(in[1], y, dy, dx)
 				}},
-				{reads: []operand{0, result}, late: func() { k().LateWeights() }, apply: func(saved [][]T, dy, dw []T) error {
-					k().BackwardWeights(saved[0], saved[1], dy, dw, biased)
-					return nil
+				{reads: []operand{0, result}, late: func() { k().LateWeights() }, apply: func(in [][]T, y, dy, dw []T) {
+					k().BackwardWeights(in[0], y, dy, dw, biased)
 				}},
 				{after: []operand{gradientOf(1)}, sideOutput: true, late: func() { k().LateBias() },
-					apply: func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil }},
+					apply: func(_ [][]T, _, _, db []T) { k().BackwardBias(db) }},
 			}[:len(in)],
 		}, nil
 	}

@@ -24,7 +24,7 @@ func SoftmaxCrossEntropy(x, target *G.Node) (*G.Node, error) {
 //
 //	∂L/∂x[c] = (p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = p[c]·(1[c=k] - p[k]) / N
 //
-// The forward pass stores p and the target's rows for both. The gradient also comes after x, which
+// The check stores the target's rows for both, and the forward pass p. The gradient also comes after x, which
 // it doesn't read: the second derivatives are with respect to x.
 func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
@@ -40,38 +40,25 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	rows := sync.OnceValue(func() []T { return make([]T, n*classes) })
 	var part *Part
 	var losses kernel.Whole[float64]
+	dx := vjp[T]{
+		after: []operand{result, 0},
+		apply: func(_ [][]T, _, dL, dx []T) {
+			kernel.CrossEntropyBackward(n, classes, p(), rows(), dL[0]/T(part.Total(n)), dx)
+		},
+	}.ofLoss(x, nil, func(_ [][]T, dL T, u, out []T) {
+		kernel.SoftmaxBackward(n, classes, p(), u, out)
+		for i := range out {
+			out[i] *= dL / T(part.Total(n))
+		}
+	})
 	return rule[T]{
 		output: tensor.ScalarShape(),
 		split:  splits(func(p *Part) { part = p }),
-		forward: func(in [][]T, loss []T) error {
-			if err := fill(rows(), in[1], classes); err != nil {
-				return err
-			}
+		check:  func(in [][]T) error { return fill(rows(), in[1], classes) },
+		forward: func(in [][]T, loss []T) {
 			loss[0] = kernel.CrossEntropy(part, &losses, n, classes, in[0], rows(), p())
-			return nil
 		},
-		vjps: []vjp[T]{
-			{
-				after: []operand{result, 0},
-				apply: func(_ [][]T, dloss, dx []T) error {
-					kernel.CrossEntropyBackward(n, classes, p(), rows(), dloss[0]/T(part.Total(n)), dx)
-					return nil
-				},
-				second: lossGradient[T]{
-					"SoftmaxCrossEntropy", x,
-					func(_ [][]T, scale T, out []T) {
-						kernel.CrossEntropyBackward(n, classes, p(), rows(), scale/T(part.Total(n)), out)
-					},
-					func(_ [][]T, scale T, v, out []T) {
-						kernel.SoftmaxBackward(n, classes, p(), v, out)
-						for i := range out {
-							out[i] *= scale / T(part.Total(n))
-						}
-					},
-				}.second(2),
-			},
-			{},
-		},
+		vjps: []vjp[T]{dx, {}},
 	}, nil
 }
 

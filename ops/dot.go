@@ -20,23 +20,12 @@ func dot[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if !slices.Equal(in[0], in[1]) || in[0].TotalSize() == 0 {
 		return rule[T]{}, fmt.Errorf("inputs have shapes %v and %v: want one shape", in[0], in[1])
 	}
-	sum := func(a, b, y []T) error { kernel.DotRows(1, len(a), a, b, y); return nil }
-	scale := func(v []T, factor T, out []T) error {
-		kernel.Normalize(1, 1, len(v), v, nil, []T{factor}, out)
-		return nil
-	}
-	f := form[T]{name: "Dot", slots: []tensor.Shape{in[0], in[0], tensor.ScalarShape()}, partials: []partial[T]{
-		func(in, _ [][]T, da []T) error { return scale(in[1], in[2][0], da) },
-		func(in, _ [][]T, db []T) error { return scale(in[0], in[2][0], db) },
-		func(in, _ [][]T, y []T) error { return sum(in[0], in[1], y) },
-	}}
-	by := func(saved [][]T, dy, d []T) error { return scale(saved[0], dy[0], d) }
+	sum := func(a, b, y []T) { kernel.DotRows(1, len(a), a, b, y) }
+	scale := func(v, dy, out []T) { kernel.Normalize(1, 1, len(v), v, nil, dy, out) }
+	da, db := bilinear(in[0], in[1], tensor.ScalarShape(), sum, scale, scale)
 	return rule[T]{
 		output:  tensor.ScalarShape(),
-		forward: func(in [][]T, y []T) error { return sum(in[0], in[1], y) },
-		vjps: []vjp[T]{
-			{reads: []operand{1}, apply: by, second: f.second(0, 2, 1)},
-			{reads: []operand{0}, apply: by, second: f.second(1, 2, 0)},
-		},
+		forward: func(in [][]T, y []T) { sum(in[0], in[1], y) },
+		vjps:    []vjp[T]{da, db},
 	}, nil
 }

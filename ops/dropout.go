@@ -59,8 +59,8 @@ func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
 			output:     in[0],
 			inPlace:    true,
 			split:      splits(func(p *Part) { part = p }),
-			forward:    func(in [][]T, y []T) error { drop(in[0], y); return nil },
-			vjps:       []vjp[T]{multiplied("Dropout", in[0], drop)},
+			forward:    func(in [][]T, y []T) { drop(in[0], y) },
+			vjps:       []vjp[T]{multiplied(in[0], drop)},
 		}, nil
 	}
 }

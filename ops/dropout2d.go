@@ -52,7 +52,7 @@ func dropRows[T kernel.Float](x tensor.Shape, rows int, rate float64, key func()
 		output:     x,
 		inPlace:    true,
 		split:      splits(func(p *Part) { part = p }),
-		forward:    func(in [][]T, y []T) error { drop(in[0], y); return nil },
-		vjps:       []vjp[T]{multiplied("Dropout", x, drop)},
+		forward:    func(in [][]T, y []T) { drop(in[0], y) },
+		vjps:       []vjp[T]{multiplied(x, drop)},
 	}, nil
 }

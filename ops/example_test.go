@@ -9,9 +9,8 @@ import (
 	"convgraph/ops"
 )
 
-// The ops stand beside gorgonia's own in any graph: here a stock Square and Sum end a graph of a
-// convolution and a rectifier, gorgonia's Grad differentiates all of it and its tape machine runs
-// it.
+// The ops combine with gorgonia's own in any graph: here a stock Square and Sum follow a convolution
+// and a rectifier. gorgonia's Grad differentiates the graph and its tape machine runs it.
 func Example() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 1, 2, 3}, 1, -2, 3, 4, 5, -6)
@@ -82,7 +81,7 @@ func ExampleConv2D() {
 	// db: [2 2]
 }
 
-// SAME_UPPER of an image of even size: the one row and column of padding stand at the end.
+// SAME_UPPER of an image of even size: the one row and column of padding are at the end.
 func ExampleConv_OutputSize() {
 	c := ops.Conv{Stride: ops.Pair{2, 2}, PadEnd: ops.Pair{1, 1}}
 	fmt.Println(c.OutputSize(ops.Pair{224, 112}, ops.Pair{3, 3}))

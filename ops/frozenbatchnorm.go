@@ -33,9 +33,8 @@ func frozenBatchNormReLU[T kernel.Float](eps float64) builder[T] {
 		if err != nil {
 			return rule[T]{}, err
 		}
-		r.forward = func(in [][]T, y []T) error {
+		r.forward = func(in [][]T, y []T) {
 			k().ForwardFrozenReLU(in[0], in[1], in[2], in[3], in[4], y)
-			return nil
 		}
 		r.epilogue = reluVJP[T](in[0])
 		return r, nil
@@ -71,9 +70,8 @@ func frozenNormRule[T kernel.Float](in []tensor.Shape, eps float64) (rule[T], fu
 		output:     n.x,
 		inPlace:    true,
 		split:      splits(func(p *Part) { k().Split(p) }),
-		forward: func(in [][]T, y []T) error {
+		forward: func(in [][]T, y []T) {
 			k().ForwardFrozen(in[0], in[1], in[2], in[3], in[4], y)
-			return nil
 		},
 		vjps:  n.vjps(k),
 		again: func() []vjp[T] { return n.vjps(n.kernel()) },
@@ -95,51 +93,49 @@ func (n frozenNorm[T]) kernel() func() *kernel.Norm[T] {
 // vjps are the gradients of x, weight and bias, computed by k.
 func (n frozenNorm[T]) vjps(k func() *kernel.Norm[T]) []vjp[T] {
 	f := n.form()
-	return []vjp[T]{
-		{reads: []operand{1, 4}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
-			k().BackwardDataFrozen(saved[0], saved[1], dy, dx)
-			return nil
-		}, second: f.second(0, 2, 1)},
-		{reads: []operand{0, 3, 4}, apply: func(saved [][]T, dy, dw []T) error {
-			k().BackwardWeightsFrozen(saved[0], saved[1], saved[2], dy, dw)
-			return nil
-		}, second: second{
-			transposed: func(a around) (*G.Node, error) { return n.scaled(a.saved[0], a.u, a.saved[1], a.saved[2]) },
-			bends: []bend{{0, func(a around) (*G.Node, error) {
-				return f.node(0, formNodes{G.Nodes{nil, a.u, a.dout}, a.saved[2:], nil})
-			}}},
-		}},
-		{after: []operand{gradientOf(1)}, sideOutput: true,
-			apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
-			second: biasForm[T](n.x).second(0, 1)},
-		{}, {},
+	dx := vjp[T]{
+		reads: []operand{1, 4}, inPlace: true,
+		apply:  func(in [][]T, _, dy, dx []T) { k().BackwardDataFrozen(in[1], in[4], dy, dx) },
+		second: f.second(0),
 	}
+	dw := vjp[T]{
+		reads: []operand{0, 3, 4},
+		apply: func(in [][]T, _, dy, dw []T) { k().BackwardWeightsFrozen(in[0], in[3], in[4], dy, dw) },
+		second: second{
+			transposed: func(a around) (*G.Node, error) { return n.scaled(a, a.in[0], a.u, a.in[3], a.in[4]) },
+			bends:      []bend{{0, func(a around) (*G.Node, error) { return f.of(a, nil, a.u, a.dy) }}},
+		},
+	}
+	db := vjp[T]{
+		after: []operand{gradientOf(1)}, sideOutput: true,
+		apply:  func(_ [][]T, _, _, db []T) { k().BackwardBias(db) },
+		second: biasSecond[T](n.x),
+	}
+	return []vjp[T]{dx, dw, db, {}, {}}
 }
 
-// form is F(x, w, dy) of frozenBatchNorm, with the variance as context.
+// form is F(x, w, dy) of frozenBatchNorm, with the variance, input 4 of the op, as context.
 func (n frozenNorm[T]) form() form[T] {
 	k, eps := n.kernel(), n.eps
-	scaled := func(w, variance, v, out []T) error { k().BackwardDataFrozen(w, variance, v, out); return nil }
+	scaled := func(w, variance, v, out []T) { k().BackwardDataFrozen(w, variance, v, out) }
 	sums := channelSums[T](n.x)
 	slots := []tensor.Shape{n.x, {n.x[1]}, n.x}
-	return form[T]{name: "FrozenBatchNorm", slots: slots, curved: true, partials: []partial[T]{
-		func(in, context [][]T, dx []T) error { return scaled(in[1], context[0], in[2], dx) },
-		func(in, context [][]T, dw []T) error {
-			sums(in[0], in[2], dw)
-			for c, v := range context[0] {
+	return form[T]{slots: slots, context: []operand{4}, curved: true, partials: []partial[T]{
+		func(s, in [][]T, _, dx []T) { scaled(s[1], in[4], s[2], dx) },
+		func(s, in [][]T, _, dw []T) {
+			sums(s[0], s[2], dw)
+			for c, v := range in[4] {
 				dw[c] *= T(1 / math.Sqrt(float64(v)+eps))
 			}
-			return nil
 		},
-		func(in, context [][]T, y []T) error { return scaled(in[1], context[0], in[0], y) },
+		func(s, in [][]T, _, y []T) { scaled(s[1], in[4], s[0], y) },
 	}}
 }
 
 // scaled adds q·(x - mean)·r, which is frozenBatchNorm without a bias.
-func (n frozenNorm[T]) scaled(x, q, mean, variance *G.Node) (*G.Node, error) {
+func (n frozenNorm[T]) scaled(a around, x, q, mean, variance *G.Node) (*G.Node, error) {
 	k, zero := n.kernel(), make([]T, n.x[1])
-	return bent("FrozenBatchNorm", n.x, func(in [][]T, y []T) error {
+	return bent(a.name, n.x, func(in [][]T, y []T) {
 		k().ForwardFrozen(in[0], in[1], zero, in[2], in[3], y)
-		return nil
 	}, x, q, mean, variance)
 }

@@ -87,50 +87,45 @@ func (f Function) Apply(x *G.Node) (*G.Node, error) {
 	return apply(name, elementwise[float32](f), elementwise[float64](f), x)
 }
 
-// elementwise: y[i] = f(x[i]), so dx[i] = dy[i]·f'(x[i]). Let s be the slope as a function of the
-// saved value, x or y. With u for dx, d(dy) = u·s, and the saved value gets u·dy·s'.
+// elementwise: y[i] = f(x[i]), so dx[i] = dy[i]·f'(x[i]), where f' may be a function of y instead.
 func elementwise[T kernel.Float](f Function) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if err := f.Check(); err != nil {
 			return rule[T]{}, err
 		}
-		curve := curveOf[T](f)
-		saved := operand(0)
+		x, curve := in[0], curveOf[T](f)
+		dx := vjp[T]{reads: []operand{0}, apply: func(in [][]T, _, dy, dx []T) { curve.Backward(in[0], dy, dx) }}
 		if f.SlopeFromResult != nil {
-			saved = result
+			dx = vjp[T]{reads: []operand{result}, apply: func(_ [][]T, y, dy, dx []T) { curve.Backward(y, dy, dx) }}
 		}
+		dx.inPlace = true
 		return rule[T]{
 			attributes: f.Attributes(),
-			output:     in[0],
+			output:     x,
 			inPlace:    true,
-			forward:    func(in [][]T, y []T) error { curve.Forward(in[0], y); return nil },
-			vjps: []vjp[T]{{
-				reads:   []operand{saved},
-				inPlace: true,
-				apply:   func(saved [][]T, dy, dx []T) error { curve.Backward(saved[0], dy, dx); return nil },
-				second:  curvature(f, in[0], curve),
-			}},
+			forward:    func(in [][]T, y []T) { curve.Forward(in[0], y) },
+			vjps:       []vjp[T]{withCurvature(dx, f, x)},
 		}, nil
 	}
 }
 
-// curvature is the rule of an activation's gradient.
-func curvature[T kernel.Float](f Function, x tensor.Shape, curve kernel.Curve[T]) second {
-	slope := symmetric(f.Name, x, func(saved [][]T, v, out []T) error { curve.Backward(saved[0], v, out); return nil })
+// withCurvature completes an activation's gradient. Let s be the slope as a function of the operand
+// v that it reads, x or y. With u for dx, d(dy) = u·s and d(v) = u·dy·s'.
+func withCurvature[T kernel.Float](dx vjp[T], f Function, x tensor.Shape) vjp[T] {
 	if f.PiecewiseLinear {
-		return slope.second(0, 1)
+		return dx.symmetric(x)
 	}
 	if f.Curvature == nil {
-		return second{}
+		return dx
 	}
-	slope.curved = true
 	bending := kernel.CurveOf[T](f.Value, f.Curvature)
-	return slope.second(0, 1).with(bend{0, func(n around) (*G.Node, error) {
-		return bent(f.Name, x, func(in [][]T, out []T) error {
-			bending.Backward(in[0], in[1], out)
-			kernel.Multiply(out, in[2], out)
-			return nil
-		}, n.saved[0], n.dout, n.u)
+	return dx.symmetric(x, bend{dx.reads[0], func(n around) (*G.Node, error) {
+		inputs := append(n.get(dx.reads), n.dy, n.u)
+		return bent(n.name, x, func(in [][]T, out []T) {
+			v, dy, u := in[0], in[1], in[2]
+			bending.Backward(v, dy, out)
+			kernel.Multiply(out, u, out)
+		}, inputs...)
 	}})
 }
 

@@ -62,7 +62,8 @@ func requireDigits(t *testing.T, c referenceCase, f Function) {
 
 // variants are the built-in functions with other constants.
 func variants() []Function {
-	return append(Functions(), LeakyReLUFunction(0.3), ClipFunction(-1, 1), ClipFunction(math.Inf(-1), 2), ELUFunction(0.5),
+	return append(Functions(), LeakyReLUFunction(0.3), ClipFunction(-1, 1), ClipFunction(math.Inf(-1), 2),
+		ELUFunction(0.5),
 		ELUFunction(0), CELUFunction(0.25), CELUFunction(3), HardSigmoidFunction(0.2, 0.5), TanhFunction(1.7159, 2.0/3))
 }
 

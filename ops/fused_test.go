@@ -68,7 +68,8 @@ func requireSameBits(t require.TestingT, want, got []float64, format string, arg
 		if math.IsNaN(w) && math.IsNaN(got[i]) || w == 0 && got[i] == 0 {
 			continue
 		}
-		require.Equal(t, math.Float64bits(w), math.Float64bits(got[i]), "%s: element %d is %v, want %v", what, i, got[i], w)
+		require.Equal(t, math.Float64bits(w), math.Float64bits(got[i]), "%s: element %d is %v, want %v", what,
+			i, got[i], w)
 	}
 }
 
@@ -115,7 +116,8 @@ func TestFusedConvolutionsAreTheirParts(t *testing.T) {
 				func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], third(in), conv) },
 				func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, conv) })
 		}
-		for _, pool := range []Pool{{Kernel: Pair{1, 1}}, {Kernel: Pair{2, 2}, Pad: Pair{1, 1}, Ceil: true}, {Kernel: Pair{3, 2}, Stride: Pair{1, 1}, Pad: Pair{2, 1}}} {
+		for _, pool := range []Pool{{Kernel: Pair{1, 1}}, {Kernel: Pair{2, 2}, Pad: Pair{1, 1}, Ceil: true},
+			{Kernel: Pair{3, 2}, Stride: Pair{1, 1}, Pad: Pair{2, 1}}} {
 			compareWithParts(t, shapes, false,
 				func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], third(in), conv, pool) },
 				func(in G.Nodes) (*G.Node, error) { return convThenReLUThenPool(in, conv, pool) })
@@ -133,19 +135,23 @@ func TestAnyFusedConvolutionIsItsParts(t *testing.T) {
 			return Pair{small(label+" h", from, to), small(label+" w", from, to)}
 		}
 		conv := Conv{
-			Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 3), PadEnd: pair("end", 0, 1), Dilation: pair("dilation", 1, 2), Groups: small("groups", 1, 2),
+			Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 3), PadEnd: pair("end", 0, 1),
+			Dilation: pair("dilation", 1, 2), Groups: small("groups", 1, 2),
 		}
-		pool := Pool{Kernel: pair("window", 1, 3), Stride: pair("pool stride", 1, 3), Ceil: rapid.Bool().Draw(t, "ceil")}
+		pool := Pool{Kernel: pair("window", 1, 3), Stride: pair("pool stride", 1, 3),
+			Ceil: rapid.Bool().Draw(t, "ceil")}
 		kernel, size := pair("kernel", 1, 4), pair("size", 1, 9)
 		for axis := range size {
 			pool.Pad[axis] = small("pool pad", 0, pool.Kernel[axis]-1)
-			least := (pool.Kernel[axis]-1)*conv.Stride[axis] + conv.Dilation[axis]*(kernel[axis]-1) + 1 - 2*conv.Pad[axis]
+			least := (pool.Kernel[axis]-1)*conv.Stride[axis] + conv.Dilation[axis]*(kernel[axis]-1) +
+				1 - 2*conv.Pad[axis]
 			size[axis] = max(size[axis], least)
 		}
 		batch := rapid.SampledFrom([]int{1, 2, 17}).Draw(t, "batch")
 		channels, filters := small("channels", 1, 3), small("filters", 1, 9)
 		shapes := []tensor.Shape{
-			{batch, channels * conv.Groups, size[0], size[1]}, {filters * conv.Groups, channels, kernel[0], kernel[1]}, {filters * conv.Groups},
+			{batch, channels * conv.Groups, size[0], size[1]}, {filters * conv.Groups, channels, kernel[0], kernel[1]},
+			{filters * conv.Groups},
 		}
 		if rapid.Bool().Draw(t, "without bias") {
 			shapes = shapes[:2]
@@ -164,7 +170,8 @@ func TestAffineReLUIsItsParts(t *testing.T) {
 	for _, c := range []struct {
 		x   tensor.Shape
 		out int
-	}{{tensor.Shape{1, 1}, 1}, {tensor.Shape{3, 5}, 4}, {tensor.Shape{2, 2, 3, 2}, 3}, {tensor.Shape{33, 70}, 45}, {tensor.Shape{2, 1500}, 30}} {
+	}{{tensor.Shape{1, 1}, 1}, {tensor.Shape{3, 5}, 4}, {tensor.Shape{2, 2, 3, 2}, 3}, {tensor.Shape{33, 70}, 45},
+		{tensor.Shape{2, 1500}, 30}} {
 		shapes := []tensor.Shape{c.x, {c.out, features(c.x)}, {c.out}}
 		fused := func(in G.Nodes) (*G.Node, error) { return AffineReLU(in[0], in[1], third(in)) }
 		compareWithParts(t, shapes, false, fused, affineThenReLU)
@@ -191,10 +198,12 @@ func TestBatchNormReLUIsItsParts(t *testing.T) {
 					return ReLU(y)
 				})
 		}
-		given := func(in G.Nodes, op func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error)) (*G.Node, error) {
+		given := func(in G.Nodes,
+			op func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error)) (*G.Node, error) {
 			statistic := func(name string, v float64) *G.Node {
 				values := tensor.New(tensor.Of(in[0].Dtype()), tensor.WithShape(x[1]))
-				if err := values.Memset(map[tensor.Dtype]any{tensor.Float32: float32(v), tensor.Float64: v}[in[0].Dtype()]); err != nil {
+				if err := values.Memset(
+					map[tensor.Dtype]any{tensor.Float32: float32(v), tensor.Float64: v}[in[0].Dtype()]); err != nil {
 					panic(err)
 				}
 				return G.NodeFromAny(in[0].Graph(), values, G.WithName(name))

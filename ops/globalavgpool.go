@@ -22,8 +22,8 @@ func globalAvgPool[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	rows, plane := x[0]*x[1], x[2]*x[3]
 	return rule[T]{
 		output:  tensor.Shape{x[0], x[1], 1, 1},
-		forward: func(in [][]T, y []T) error { kernel.MeanRows(rows, plane, in[0], y); return nil },
-		vjps: []vjp[T]{transposed("GlobalAvgPool", x, tensor.Shape{x[0], x[1], 1, 1},
+		forward: func(in [][]T, y []T) { kernel.MeanRows(rows, plane, in[0], y) },
+		vjps: []vjp[T]{transposed(x, tensor.Shape{x[0], x[1], 1, 1},
 			func(v, out []T) { kernel.MeanRows(rows, plane, v, out) },
 			func(v, out []T) { kernel.FillRows(rows, plane, v, 1/T(plane), out) })},
 	}, nil

@@ -24,21 +24,18 @@ func globalMaxPool[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	}
 	rows, plane := x[0]*x[1], x[2]*x[3]
 	at := sync.OnceValue(func() []int { return make([]int, rows) })
+	output := tensor.Shape{x[0], x[1], 1, 1}
+	dx := transposed(x, output,
+		func(v, out []T) {
+			for row, i := range at() {
+				out[row] = v[row*plane+i]
+			}
+		},
+		func(dy, dx []T) { kernel.MaxRowsBackward(rows, plane, dy, at(), dx) })
+	dx.after = []operand{result} // the forward pass finds the indices
 	return rule[T]{
-		output:  tensor.Shape{x[0], x[1], 1, 1},
-		forward: func(in [][]T, y []T) error { kernel.MaxRows(rows, plane, in[0], y, at()); return nil },
-		vjps: []vjp[T]{{
-			after: []operand{result}, // the forward pass finds the indices
-			apply: func(_ [][]T, dy, dx []T) error { kernel.MaxRowsBackward(rows, plane, dy, at(), dx); return nil },
-			second: linear("GlobalMaxPool", x, tensor.Shape{x[0], x[1], 1, 1},
-				func(_ [][]T, v, out []T) error {
-					for row, i := range at() {
-						out[row] = v[row*plane+i]
-					}
-					return nil
-				},
-				func(_ [][]T, v, out []T) error { kernel.MaxRowsBackward(rows, plane, v, at(), out); return nil },
-			).second(0, 1),
-		}},
+		output:  output,
+		forward: func(in [][]T, y []T) { kernel.MaxRows(rows, plane, in[0], y, at()) },
+		vjps:    []vjp[T]{dx},
 	}, nil
 }

@@ -58,12 +58,13 @@ func TestGradientsOfAnyConvolution(t *testing.T) {
 			return ops.Pair{small(label+" h", from, to), small(label+" w", from, to)}
 		}
 		conv := ops.Conv{
-			Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 2), PadBegin: pair("begin", 0, 2), PadEnd: pair("end", 0, 2),
-			Dilation: pair("dilation", 1, 3), Groups: small("groups", 1, 3),
+			Stride: pair("stride", 1, 3), Pad: pair("pad", 0, 2), PadBegin: pair("begin", 0, 2),
+			PadEnd: pair("end", 0, 2), Dilation: pair("dilation", 1, 3), Groups: small("groups", 1, 3),
 		}
 		kernel, size := pair("kernel", 1, 4), pair("size", 1, 9)
 		for axis := range size {
-			size[axis] = max(size[axis], conv.Dilation[axis]*(kernel[axis]-1)+1-2*conv.Pad[axis]-conv.PadBegin[axis]-conv.PadEnd[axis])
+			size[axis] = max(size[axis],
+				conv.Dilation[axis]*(kernel[axis]-1)+1-2*conv.Pad[axis]-conv.PadBegin[axis]-conv.PadEnd[axis])
 		}
 		perGroup, filters := small("channels", 1, 2), small("filters", 1, 2)
 		c := opCase{
@@ -111,9 +112,10 @@ func TestGradientsOfAnyPooling(t *testing.T) {
 			{inputs: []tensor.Shape{x}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 				return ops.AvgPool2D(in[0], pool)
 			}},
-			{inputs: []tensor.Shape{x, {channels}, {channels}}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-				return ops.Subsample2D(in[0], in[1], in[2], plain)
-			}},
+			{inputs: []tensor.Shape{x, {channels}, {channels}},
+				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+					return ops.Subsample2D(in[0], in[1], in[2], plain)
+				}},
 		} {
 			c.requireGradients(t)
 		}

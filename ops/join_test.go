@@ -17,7 +17,8 @@ import (
 // joinCases are the ops that join, split or rearrange tensors.
 func joinCases() []opCase {
 	var cases []opCase
-	for _, group := range [][]opCase{addCases(), multiplyCases(), concatCases(), sliceCases(), shuffleCases(), padCases(), globalPoolCases()} {
+	for _, group := range [][]opCase{addCases(), multiplyCases(), concatCases(), sliceCases(), shuffleCases(),
+		padCases(), globalPoolCases()} {
 		cases = append(cases, group...)
 	}
 	return cases
@@ -300,7 +301,8 @@ func lossCases() []opCase {
 }
 
 // lossCase is a loss that is the mean of f over all elements.
-func lossCase(name string, build func(x, target *G.Node) (*G.Node, error), target array, f func(x, t float64) float64) opCase {
+func lossCase(name string, build func(x, target *G.Node) (*G.Node, error), target array,
+	f func(x, t float64) float64) opCase {
 	return opCase{
 		name:   fmt.Sprintf("%s/%v", name, target.shape),
 		inputs: []tensor.Shape{target.shape},
@@ -320,7 +322,8 @@ func lossCase(name string, build func(x, target *G.Node) (*G.Node, error), targe
 // Scalars can be added, and each gets the sum's gradient.
 func TestAddOfScalars(t *testing.T) {
 	g := G.NewGraph()
-	a, b := G.NewScalar(g, tensor.Float64, G.WithName("a"), G.WithValue(2.0)), G.NewScalar(g, tensor.Float64, G.WithName("b"), G.WithValue(3.5))
+	a, b := G.NewScalar(g, tensor.Float64, G.WithName("a"), G.WithValue(2.0)),
+		G.NewScalar(g, tensor.Float64, G.WithName("b"), G.WithValue(3.5))
 	y := G.Must(ops.Add(a, b, a))
 	grads, err := G.Grad(y, a, b)
 	require.NoError(t, err)
@@ -419,20 +422,33 @@ func TestLossesRefuseTargets(t *testing.T) {
 		target []float64
 		want   string
 	}{
-		{ops.BinaryCrossEntropy, []float64{0, 1, 0.5, 1.01}, "BinaryCrossEntropy: target of row 1 is 1.01 at index 1: want 0 to 1"},
-		{ops.BinaryCrossEntropy, []float64{-0.1, 0, 0, 0}, "BinaryCrossEntropy: target of row 0 is -0.1 at index 0: want 0 to 1"},
-		{ops.BinaryCrossEntropy, []float64{0, 0, nan, 0}, "BinaryCrossEntropy: target of row 1 is NaN at index 0: want 0 to 1"},
-		{ops.MeanSquaredError, []float64{0, nan, 0, 0}, "MeanSquaredError: target of row 0 is NaN at index 1: want a finite number"},
-		{ops.MeanSquaredError, []float64{0, 0, inf, 0}, "MeanSquaredError: target of row 1 is +Inf at index 0: want a finite number"},
-		{ops.WeightedCrossEntropy, []float64{1, 0, -0.5, 3}, "WeightedCrossEntropy: target of row 1 is -0.5 for class 0: want finite numbers of at least 0"},
-		{ops.WeightedCrossEntropy, []float64{1, nan, 0, 3}, "WeightedCrossEntropy: target of row 0 is NaN for class 1: want finite numbers of at least 0"},
-		{ops.WeightedCrossEntropy, []float64{1, 0, 0, inf}, "WeightedCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
-		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0.5, 0.4}, "SoftmaxCrossEntropy: target of row 1 sums to 0.9, want 1"},
+		{ops.BinaryCrossEntropy, []float64{0, 1, 0.5, 1.01},
+			"BinaryCrossEntropy: target of row 1 is 1.01 at index 1: want 0 to 1"},
+		{ops.BinaryCrossEntropy, []float64{-0.1, 0, 0, 0},
+			"BinaryCrossEntropy: target of row 0 is -0.1 at index 0: want 0 to 1"},
+		{ops.BinaryCrossEntropy, []float64{0, 0, nan, 0},
+			"BinaryCrossEntropy: target of row 1 is NaN at index 0: want 0 to 1"},
+		{ops.MeanSquaredError, []float64{0, nan, 0, 0},
+			"MeanSquaredError: target of row 0 is NaN at index 1: want a finite number"},
+		{ops.MeanSquaredError, []float64{0, 0, inf, 0},
+			"MeanSquaredError: target of row 1 is +Inf at index 0: want a finite number"},
+		{ops.WeightedCrossEntropy, []float64{1, 0, -0.5, 3},
+			"WeightedCrossEntropy: target of row 1 is -0.5 for class 0: want finite numbers of at least 0"},
+		{ops.WeightedCrossEntropy, []float64{1, nan, 0, 3},
+			"WeightedCrossEntropy: target of row 0 is NaN for class 1: want finite numbers of at least 0"},
+		{ops.WeightedCrossEntropy, []float64{1, 0, 0, inf},
+			"WeightedCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0.5, 0.4},
+			"SoftmaxCrossEntropy: target of row 1 sums to 0.9, want 1"},
 		{ops.SoftmaxCrossEntropy, []float64{0, 0, 0, 1}, "SoftmaxCrossEntropy: target of row 0 sums to 0, want 1"},
-		{ops.SoftmaxCrossEntropy, []float64{1, 0.002, 0, 1}, "SoftmaxCrossEntropy: target of row 0 sums to 1.002, want 1"},
-		{ops.SoftmaxCrossEntropy, []float64{1, 0, 1.5, -0.5}, "SoftmaxCrossEntropy: target of row 1 is -0.5 for class 1: want finite numbers of at least 0"},
-		{ops.SoftmaxCrossEntropy, []float64{nan, 0, 0, 1}, "SoftmaxCrossEntropy: target of row 0 is NaN for class 0: want finite numbers of at least 0"},
-		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0, inf}, "SoftmaxCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0.002, 0, 1},
+			"SoftmaxCrossEntropy: target of row 0 sums to 1.002, want 1"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0, 1.5, -0.5},
+			"SoftmaxCrossEntropy: target of row 1 is -0.5 for class 1: want finite numbers of at least 0"},
+		{ops.SoftmaxCrossEntropy, []float64{nan, 0, 0, 1},
+			"SoftmaxCrossEntropy: target of row 0 is NaN for class 0: want finite numbers of at least 0"},
+		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0, inf},
+			"SoftmaxCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
 	} {
 		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 			g := G.NewGraph()
@@ -486,10 +502,12 @@ func TestJoinsRefuse(t *testing.T) {
 		"Multiply: input 1 is nil": func() (*G.Node, error) {
 			return ops.Multiply(x, nil)
 		},
-		"Multiply: gate has shape (3), input has (2, 3): want one shape, or an input (N, C, H, W)": func() (*G.Node, error) {
+		"Multiply: gate has shape (3), input has (2, 3): want one shape, " +
+			"or an input (N, C, H, W)": func() (*G.Node, error) {
 			return ops.Multiply(f32(2, 3), f32(3))
 		},
-		"Multiply: gate has shape (2, 5): want (2, 4, 5, 5) like the input, or (2, 4) or (2, 4, 1, 1)": func() (*G.Node, error) {
+		"Multiply: gate has shape (2, 5): want (2, 4, 5, 5) like the input, " +
+			"or (2, 4) or (2, 4, 1, 1)": func() (*G.Node, error) {
 			return ops.Multiply(x, f32(2, 5))
 		},
 		"Multiply: gate has shape (1, 4, 1, 1): want (2, 4, 5, 5)": func() (*G.Node, error) {
@@ -510,16 +528,19 @@ func TestJoinsRefuse(t *testing.T) {
 		"Concat: input 1: input has shape (2, 0, 5, 5)": func() (*G.Node, error) {
 			return ops.Concat(x, f32(2, 0, 5, 5))
 		},
-		"Concat: input 1 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want shapes that differ only": func() (*G.Node, error) {
+		"Concat: input 1 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): " +
+			"want shapes that differ only": func() (*G.Node, error) {
 			return ops.Concat(x, f32(2, 4, 5, 6))
 		},
-		"Concat: input 1 has shape (3, 4, 5, 5), input 0 has (2, 4, 5, 5): want shapes that differ only": func() (*G.Node, error) {
+		"Concat: input 1 has shape (3, 4, 5, 5), input 0 has (2, 4, 5, 5): " +
+			"want shapes that differ only": func() (*G.Node, error) {
 			return ops.Concat(x, f32(3, 4, 5, 5))
 		},
 		"Concat: input 1 has shape (2, 4), input 0 has (2, 4, 5, 5)": func() (*G.Node, error) {
 			return ops.Concat(x, f32(2, 4))
 		},
-		"Concat: input 1 has shape (1, 9223372036854775807): the channels of all inputs overflow int": func() (*G.Node, error) {
+		"Concat: input 1 has shape (1, 9223372036854775807): " +
+			"the channels of all inputs overflow int": func() (*G.Node, error) {
 			return ops.Concat(f32(1, 5), f32(1, math.MaxInt))
 		},
 		"Concat: the result would have shape (1, 2000000000000000000)": func() (*G.Node, error) {
@@ -549,7 +570,8 @@ func TestJoinsRefuse(t *testing.T) {
 		"Pad: top 0, bottom -1, left 0, right 0, value 0: want sizes of at least 0": func() (*G.Node, error) {
 			return ops.Pad(x, 0, -1, 0, 0, 0)
 		},
-		"Pad: top 0, bottom 0, left 9223372036854775807, right 9223372036854775807, value 0 around (2, 4, 5, 5): sizes overflow int": func() (*G.Node, error) {
+		"Pad: top 0, bottom 0, left 9223372036854775807, right 9223372036854775807, value 0 around (2, 4, 5, 5): " +
+			"sizes overflow int": func() (*G.Node, error) {
 			return ops.Pad(x, 0, 0, math.MaxInt, math.MaxInt, 0)
 		},
 		"Pad: the result would have shape (2, 4, 1099511627781, 1099511627781)": func() (*G.Node, error) {

@@ -33,13 +33,10 @@ func logSoftmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	n, classes := x[0], x[1]
 	return rule[T]{
 		output:  in[0],
-		forward: func(in [][]T, y []T) error { kernel.LogSoftmax(n, classes, in[0], y); return nil },
+		forward: func(in [][]T, y []T) { kernel.LogSoftmax(n, classes, in[0], y) },
 		vjps: []vjp[T]{{
-			reads: []operand{result},
-			apply: func(saved [][]T, dy, dx []T) error {
-				kernel.LogSoftmaxBackward(n, classes, saved[0], dy, dx)
-				return nil
-			},
+			reads:  []operand{result},
+			apply:  func(_ [][]T, y, dy, dx []T) { kernel.LogSoftmaxBackward(n, classes, y, dy, dx) },
 			second: logSoftmaxSecond[T](x),
 		}},
 	}, nil
@@ -56,7 +53,7 @@ func channelLogSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
 	return rule[T]{
 		output:  x,
 		inPlace: true,
-		forward: func(in [][]T, y []T) error {
+		forward: func(in [][]T, y []T) {
 			x := in[0]
 			each(func(first int) {
 				largest := x[first]
@@ -72,13 +69,11 @@ func channelLogSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
 					y[first+c*plane] = x[first+c*plane] - largest - rest
 				}
 			})
-			return nil
 		},
 		vjps: []vjp[T]{{
 			reads:   []operand{result},
 			inPlace: true,
-			apply: func(saved [][]T, dy, dx []T) error {
-				y := saved[0]
+			apply: func(_ [][]T, y, dy, dx []T) {
 				each(func(first int) {
 					var sum float64
 					for c := range channels {
@@ -89,7 +84,6 @@ func channelLogSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
 						dx[i] = dy[i] - T(math.Exp(float64(y[i]))*sum)
 					}
 				})
-				return nil
 			},
 			second: logSoftmaxSecond[T](x),
 		}},
@@ -99,7 +93,7 @@ func channelLogSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
 func logSoftmaxSecond[T kernel.Float](x tensor.Shape) second {
 	return second{
 		transposed: func(n around) (*G.Node, error) {
-			return bent("LogSoftmax", x, func(in [][]T, out []T) error {
+			return bent(n.name, x, func(in [][]T, out []T) {
 				y, u := in[0], in[1]
 				eachRow(x, func(first, step int) {
 					var sum float64
@@ -110,11 +104,10 @@ func logSoftmaxSecond[T kernel.Float](x tensor.Shape) second {
 						out[i] = T(float64(u[i]) - sum)
 					}
 				})
-				return nil
-			}, n.saved[0], n.u)
+			}, n.y, n.u)
 		},
-		bends: []bend{{0, func(n around) (*G.Node, error) {
-			return bent("LogSoftmax", x, func(in [][]T, out []T) error {
+		bends: []bend{{result, func(n around) (*G.Node, error) {
+			return bent(n.name, x, func(in [][]T, out []T) {
 				y, dy, u := in[0], in[1], in[2]
 				eachRow(x, func(first, step int) {
 					var sum float64
@@ -125,8 +118,7 @@ func logSoftmaxSecond[T kernel.Float](x tensor.Shape) second {
 						out[i] = T(-float64(u[i]) * math.Exp(float64(y[i])) * sum)
 					}
 				})
-				return nil
-			}, n.saved[0], n.dout, n.u)
+			}, n.y, n.dy, n.u)
 		}}},
 	}
 }

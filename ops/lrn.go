@@ -61,11 +61,11 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("n %d, k %g, α %g, β %g", n.Size, n.K, n.Alpha, n.Beta),
 			output:     x,
-			forward:    func(in [][]T, y []T) error { k.Forward(in[0], y); return nil },
+			forward:    func(in [][]T, y []T) { k.Forward(in[0], y) },
 			vjps: []vjp[T]{{
 				reads:   []operand{0, result},
 				inPlace: true,
-				apply:   func(saved [][]T, dy, dx []T) error { k.Backward(saved[0], saved[1], dy, dx); return nil },
+				apply:   func(in [][]T, y, dy, dx []T) { k.Backward(in[0], y, dy, dx) },
 				second:  lrnSecond[T](x, shape),
 			}},
 		}, nil
@@ -76,17 +76,11 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 func lrnSecond[T kernel.Float](x tensor.Shape, shape kernel.LRNShape) second {
 	k := sync.OnceValue(func() *kernel.LRNSecond[T] { return kernel.NewLRNSecond[T](shape) })
 	return second{
-		transposed: func(a around) (*G.Node, error) {
-			return bent("LRN", x, func(in [][]T, out []T) error {
-				k().Tangent(in[0], in[1], out)
-				return nil
-			}, a.saved[0], a.u)
+		transposed: func(n around) (*G.Node, error) {
+			return bent(n.name, x, func(in [][]T, out []T) { k().Tangent(in[0], in[1], out) }, n.in[0], n.u)
 		},
-		bends: []bend{{0, func(a around) (*G.Node, error) {
-			return bent("LRN", x, func(in [][]T, out []T) error {
-				k().Bend(in[0], in[1], in[2], out)
-				return nil
-			}, a.saved[0], a.dout, a.u)
+		bends: []bend{{0, func(n around) (*G.Node, error) {
+			return bent(n.name, x, func(in [][]T, out []T) { k().Bend(in[0], in[1], in[2], out) }, n.in[0], n.dy, n.u)
 		}}},
 	}
 }

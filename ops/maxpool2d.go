@@ -27,18 +27,14 @@ func maxPool2D[T kernel.Float](p Pool) builder[T] {
 			return rule[T]{}, err
 		}
 		k := sync.OnceValue(func() *kernel.MaxPool[T] { return kernel.NewMaxPool[T](shape) })
+		dx := transposed(in[0], pooled(shape),
+			func(v, out []T) { k().Gather(v, out) }, func(dy, dx []T) { k().Backward(dy, dx) })
+		dx.after = []operand{result} // the forward pass finds a
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
-			forward:    func(in [][]T, y []T) error { k().Forward(in[0], y); return nil },
-			vjps: []vjp[T]{{
-				after: []operand{result}, // the forward pass finds a
-				apply: func(_ [][]T, dy, dx []T) error { k().Backward(dy, dx); return nil },
-				second: linear("MaxPool2D", in[0], pooled(shape),
-					func(_ [][]T, v, out []T) error { k().Gather(v, out); return nil },
-					func(_ [][]T, v, out []T) error { k().Backward(v, out); return nil },
-				).second(0, 1),
-			}},
+			forward:    func(in [][]T, y []T) { k().Forward(in[0], y) },
+			vjps:       []vjp[T]{dx},
 		}, nil
 	}
 }

@@ -25,10 +25,20 @@ func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	var part *Part
 	var losses kernel.Whole[float64]
 	elements := func() int { return part.Total(x[0]) * features(x) }
+	dx := vjp[T]{
+		reads: []operand{0, 1},
+		apply: func(in [][]T, _, dL, dx []T) {
+			kernel.ScaledDifference(in[0], in[1], 2*dL[0]/T(elements()), dx)
+		},
+	}.ofLoss(x, nil, func(_ [][]T, dL T, u, out []T) {
+		for i, d := range u {
+			out[i] = 2 * dL / T(elements()) * d
+		}
+	})
 	return rule[T]{
 		output: tensor.ScalarShape(),
 		split:  splits(func(p *Part) { part = p }),
-		forward: func(in [][]T, loss []T) error {
+		check: func(in [][]T) error {
 			for i, t := range in[1] {
 				if !finite(float64(t)) {
 					return fmt.Errorf(
@@ -36,29 +46,11 @@ func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 					)
 				}
 			}
-			loss[0] = kernel.MeanSquaredError(part, &losses, x[0], in[0], in[1])
 			return nil
 		},
-		vjps: []vjp[T]{
-			{
-				reads: []operand{0, 1},
-				apply: func(saved [][]T, dloss, dx []T) error {
-					kernel.ScaledDifference(saved[0], saved[1], 2*dloss[0]/T(elements()), dx)
-					return nil
-				},
-				second: lossGradient[T]{
-					"MeanSquaredError", x,
-					func(saved [][]T, scale T, out []T) {
-						kernel.ScaledDifference(saved[0], saved[1], 2*scale/T(elements()), out)
-					},
-					func(_ [][]T, scale T, v, out []T) {
-						for i, d := range v {
-							out[i] = 2 * scale / T(elements()) * d
-						}
-					},
-				}.second(0),
-			},
-			{},
+		forward: func(in [][]T, loss []T) {
+			loss[0] = kernel.MeanSquaredError(part, &losses, x[0], in[0], in[1])
 		},
+		vjps: []vjp[T]{dx, {}},
 	}, nil
 }

@@ -103,9 +103,11 @@ func resampleCases() []opCase {
 		x             tensor.Shape
 		rows, columns [][]ops.Tap
 	}{
-		{tensor.Shape{2, 2, 2, 3}, [][]ops.Tap{{{Index: 0, Weight: 1}}, {{Index: 0, Weight: 0.5}, {Index: 1, Weight: 0.5}}, {{Index: 1, Weight: 1}}},
+		{tensor.Shape{2, 2, 2, 3}, [][]ops.Tap{{{Index: 0, Weight: 1}},
+			{{Index: 0, Weight: 0.5}, {Index: 1, Weight: 0.5}}, {{Index: 1, Weight: 1}}},
 			[][]ops.Tap{{{Index: 2, Weight: -1}, {Index: 0, Weight: 0.25}}}},
-		{tensor.Shape{1, 1, 3, 1}, [][]ops.Tap{{{Index: 2, Weight: 2}}, nil}, [][]ops.Tap{{{Index: 0, Weight: 1}}, {{Index: 0, Weight: 3}}}},
+		{tensor.Shape{1, 1, 3, 1}, [][]ops.Tap{{{Index: 2, Weight: 2}}, nil},
+			[][]ops.Tap{{{Index: 0, Weight: 1}}, {{Index: 0, Weight: 3}}}},
 		{tensor.Shape{1, 1, 1, 1}, [][]ops.Tap{{{Index: 0, Weight: 1}}}, [][]ops.Tap{{{Index: 0, Weight: 1}}}},
 	} {
 		cases = append(cases, opCase{
@@ -115,7 +117,8 @@ func resampleCases() []opCase {
 				return ops.Resample(in[0], c.rows, c.columns)
 			},
 			naive: func(in []array) array {
-				return newArray(c.x[0], c.x[1], len(c.rows), len(c.columns)).each(func(n, channel, h, w int) (sum float64) {
+				return newArray(c.x[0], c.x[1], len(c.rows),
+					len(c.columns)).each(func(n, channel, h, w int) (sum float64) {
 					for _, r := range c.rows[h] {
 						for _, k := range c.columns[w] {
 							sum += r.Weight * k.Weight * in[0].at(n, channel, r.Index, k.Index)
@@ -345,7 +348,8 @@ func ExampleResample() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{1, 1, 1, 2}, 2, 6)
 	row := [][]ops.Tap{{{Index: 0, Weight: 1}}}
-	columns := [][]ops.Tap{{{Index: 0, Weight: 1}}, {{Index: 0, Weight: 0.5}, {Index: 1, Weight: 0.5}}, {{Index: 1, Weight: 1}}}
+	columns := [][]ops.Tap{{{Index: 0, Weight: 1}}, {{Index: 0, Weight: 0.5}, {Index: 1, Weight: 0.5}},
+		{{Index: 1, Weight: 1}}}
 	show(G.Must(ops.Resample(x, row, columns)), x)
 	// Output:
 	// y (1, 1, 1, 3): [2 4 6]

@@ -17,28 +17,21 @@ func Multiply(x, gate *G.Node) (*G.Node, error) {
 	return apply("Multiply", product[float32], product[float64], x, gate)
 }
 
-// product: y = x·g, so dx = dy·g and dg = dy·x.
+// product: y = x·g, so dx = g·dy and dg = x·dy.
 func product[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, gate := in[0], in[1]
 	if !slices.Equal(x, gate) {
 		return channelProduct[T](x, gate)
 	}
-	// Both gradients are the same function of the other factor.
-	byOther := func(saved [][]T, dy, dx []T) error { kernel.Multiply(dy, saved[0], dx); return nil }
-	f := form[T]{name: "Multiply", slots: []tensor.Shape{x, x, x}, partials: []partial[T]{ // Σ x·g·dy
-		func(in, _ [][]T, out []T) error { kernel.Multiply(in[1], in[2], out); return nil },
-		func(in, _ [][]T, out []T) error { kernel.Multiply(in[0], in[2], out); return nil },
-		func(in, _ [][]T, out []T) error { kernel.Multiply(in[0], in[1], out); return nil },
-	}}
+	multiply := kernel.Multiply[T]
+	dx, dg := bilinear(x, gate, x, multiply, multiply, multiply) // x·g, g·dy, x·dy
+	dx.inPlace, dg.inPlace = true, true
 	return rule[T]{
 		output:      x,
 		inPlace:     true,
 		alsoInPlace: []int{1},
-		forward:     func(in [][]T, y []T) error { kernel.Multiply(in[0], in[1], y); return nil },
-		vjps: []vjp[T]{
-			{reads: []operand{1}, inPlace: true, apply: byOther, second: f.second(0, 2, 1)},
-			{reads: []operand{0}, inPlace: true, apply: byOther, second: f.second(1, 2, 0)},
-		},
+		forward:     func(in [][]T, y []T) { multiply(in[0], in[1], y) },
+		vjps:        []vjp[T]{dx, dg},
 	}, nil
 }
 
@@ -51,25 +44,16 @@ func channelProduct[T kernel.Float](x, gate tensor.Shape) (rule[T], error) {
 		return rule[T]{}, err
 	}
 	rows, plane := x[0]*x[1], x[2]*x[3]
-	f := form[T]{name: "Multiply", slots: []tensor.Shape{x, gate, x}, partials: []partial[T]{ // Σ x·g·dy
-		func(in, _ [][]T, dx []T) error { kernel.ScaleRows(rows, plane, in[2], in[1], dx); return nil },
-		func(in, _ [][]T, dgate []T) error { kernel.DotRows(rows, plane, in[0], in[2], dgate); return nil },
-		func(in, _ [][]T, y []T) error { kernel.ScaleRows(rows, plane, in[0], in[1], y); return nil },
-	}}
+	multiply := func(x, g, y []T) { kernel.ScaleRows(rows, plane, x, g, y) }
+	dx, dg := bilinear(x, gate, x, multiply,
+		func(g, dy, dx []T) { kernel.ScaleRows(rows, plane, dy, g, dx) },
+		func(x, dy, dg []T) { kernel.DotRows(rows, plane, x, dy, dg) })
+	dx.inPlace = true
 	return rule[T]{
 		output:  x,
 		inPlace: true,
-		forward: func(in [][]T, y []T) error { kernel.ScaleRows(rows, plane, in[0], in[1], y); return nil },
-		vjps: []vjp[T]{
-			{reads: []operand{1}, inPlace: true, apply: func(saved [][]T, dy, dx []T) error {
-				kernel.ScaleRows(rows, plane, dy, saved[0], dx)
-				return nil
-			}, second: f.second(0, 2, 1)},
-			{reads: []operand{0}, apply: func(saved [][]T, dy, dgate []T) error {
-				kernel.DotRows(rows, plane, saved[0], dy, dgate)
-				return nil
-			}, second: f.second(1, 2, 0)},
-		},
+		forward: func(in [][]T, y []T) { multiply(in[0], in[1], y) },
+		vjps:    []vjp[T]{dx, dg},
 	}, nil
 }
 

@@ -128,7 +128,8 @@ func naiveConv2D(x, w, b array, c ops.Conv) array {
 		for ch := range perGroup {
 			for r := range w.shape[2] {
 				for q := range w.shape[3] {
-					h, v := i*stride[0]-c.Pad[0]-c.PadBegin[0]+r*dilation[0], j*stride[1]-c.Pad[1]-c.PadBegin[1]+q*dilation[1]
+					h, v := i*stride[0]-c.Pad[0]-c.PadBegin[0]+r*dilation[0],
+						j*stride[1]-c.Pad[1]-c.PadBegin[1]+q*dilation[1]
 					total += w.at(k, ch, r, q) * x.at(n, k/filtersPerGroup*perGroup+ch, h, v)
 				}
 			}
@@ -159,7 +160,8 @@ func naivePool(x array, p ops.Pool, f func(c int, window []float64) float64) arr
 		var window []float64
 		for r := range p.Kernel[0] {
 			for q := range p.Kernel[1] {
-				h, w := i*stride[0]-p.Pad[0]-p.PadBegin[0]+r*dilation[0], j*stride[1]-p.Pad[1]-p.PadBegin[1]+q*dilation[1]
+				h, w := i*stride[0]-p.Pad[0]-p.PadBegin[0]+r*dilation[0],
+					j*stride[1]-p.Pad[1]-p.PadBegin[1]+q*dilation[1]
 				if x.inside(h, w) {
 					window = append(window, x.at(n, c, h, w))
 				}

@@ -71,6 +71,7 @@ func addOp[T kernel.Float](name string, r rule[T], inputs G.Nodes) (*G.Node, err
 	}
 	f := &function[T]{rule: r}
 	f.adapter = newAdapter[T](name, r.attributes, shapesOf(inputs), r.output, r.forward)
+	f.check = r.check
 	f.memory = r.memory(len(inputs) - r.after)
 	return G.ApplyOp(f, inputs...)
 }
@@ -102,7 +103,8 @@ type adapter[T kernel.Float] struct {
 	id               uint64 // gorgonia merges nodes of equal hash, so each instance has a different one
 	inputs           []tensor.Shape
 	output           tensor.Shape
-	compute          func(in [][]T, out []T) error
+	check            func(in [][]T) error // nil: all values are fine
+	compute          func(in [][]T, out []T)
 
 	operands [][]T // reused by every Do
 	value    G.Value
@@ -113,7 +115,7 @@ type adapter[T kernel.Float] struct {
 var instances atomic.Uint64
 
 func newAdapter[T kernel.Float](
-	name, attributes string, in []tensor.Shape, out tensor.Shape, compute func(in [][]T, out []T) error,
+	name, attributes string, in []tensor.Shape, out tensor.Shape, compute func(in [][]T, out []T),
 ) adapter[T] {
 	return adapter[T]{
 		name: name, attributes: attributes, id: instances.Add(1),
@@ -171,12 +173,15 @@ func (a *adapter[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		}
 		a.operands[i] = data
 	}
+	if a.check != nil {
+		if err := a.check(a.operands); err != nil {
+			return nil, fmt.Errorf("%s: %w", a, err)
+		}
+	}
 	if a.value == nil {
 		a.value, a.out = newValue[T](a.output)
 	}
-	if err := a.compute(a.operands, a.out); err != nil {
-		return nil, fmt.Errorf("%s: %w", a, err)
-	}
+	a.compute(a.operands, a.out)
 	return a.value, nil
 }
 
@@ -228,13 +233,13 @@ func (f *function[T]) DiffWRT(int) []bool {
 // compiling the graph for its outputs (gorgonia.CompileFunction) drops those that aren't needed.
 func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	forget(G.Nodes{output})
-	d := differentiation[T]{inputs: inputs, output: output, dout: grad, grads: make(G.Nodes, len(inputs))}
+	d := differentiation[T]{inputs: inputs, output: output, dy: grad, grads: make(G.Nodes, len(inputs))}
 	if f.rule.epilogue.apply != nil {
 		node, err := f.gradient(f.rule.epilogue, d, output.Shape())
 		if err != nil {
 			return nil, fmt.Errorf("%s: gradient of the result: %w", f, err)
 		}
-		d.dout = node
+		d.dy = node
 	}
 	d.vjps = f.rule.vjps
 	if f.differentiated && f.rule.again != nil {
@@ -276,10 +281,10 @@ func (f *function[T]) differentiate(input int, d differentiation[T]) error {
 
 // differentiation is the state of differentiating one op.
 type differentiation[T kernel.Float] struct {
-	inputs       G.Nodes
-	output, dout *G.Node
-	vjps         []vjp[T]
-	grads        G.Nodes // those made so far
+	inputs     G.Nodes
+	output, dy *G.Node
+	vjps       []vjp[T]
+	grads      G.Nodes // those made so far
 }
 
 func (d differentiation[T]) node(o operand) *G.Node {
@@ -292,28 +297,33 @@ func (d differentiation[T]) node(o operand) *G.Node {
 	return d.inputs[o]
 }
 
-// gradient adds a vjp's node to the graph. Its children are the values it reads, the incoming
-// gradient, and the nodes it must run after. As children, their values stay alive until it has run.
+// gradient adds a vjp's node to the graph. As its children, the values that it reads or comes after
+// stay alive until it has run.
 func (f *function[T]) gradient(v vjp[T], d differentiation[T], output tensor.Shape) (*G.Node, error) {
 	var children G.Nodes
 	for _, o := range v.reads {
 		children = append(children, d.node(o))
 	}
-	children = append(children, d.dout)
+	children = append(children, d.dy)
 	for _, o := range v.after {
 		children = append(children, d.node(o))
 	}
+	compute := v.compute(len(d.inputs))
 	g := &gradient[T]{
-		adapter: newAdapter[T]("d"+f.name, f.attributes, shapesOf(children), output, v.compute()),
-		of:      f.id, reads: len(v.reads), rule: v.second, late: v.late,
+		adapter: newAdapter[T]("d"+f.name, f.attributes, shapesOf(children), output, compute),
+		of:      f.id, inputs: len(d.inputs), reads: v.reads, after: v.after, rule: v.second, late: v.late,
 	}
 	g.memory = v.memory()
 	return G.ApplyOp(g, children...)
 }
 
-func (v vjp[T]) compute() func(in [][]T, out []T) error {
-	n := len(v.reads)
-	return func(in [][]T, out []T) error { return v.apply(in[:n], in[n], out) }
+// compute calls apply with the values of a gradient's children. All other operands are nil.
+func (v vjp[T]) compute(inputs int) func(children [][]T, dx []T) {
+	reads, from := len(v.reads), operands[[]T]{in: make([][]T, inputs)}
+	return func(children [][]T, dx []T) {
+		from.set(v.reads, children)
+		v.apply(from.in, from.y, children[reads], dx)
+	}
 }
 
 // Info describes an op of this package.

@@ -41,7 +41,7 @@ func normRule[T kernel.Float](
 		output:     x,
 		inPlace:    true,
 		split:      splits(func(p *Part) { k().Split(p) }),
-		forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
+		forward:    func(in [][]T, y []T) { k().Forward(in[0], in[1], in[2], y) },
 		vjps:       normVJPs(x, sets, eps, k),
 		again: func() []vjp[T] {
 			return normVJPs(x, sets, eps, sync.OnceValue(func() normalizer[T] { return twin(k()) }))
@@ -62,17 +62,22 @@ func twin[T kernel.Float](k normalizer[T]) normalizer[T] {
 
 func normVJPs[T kernel.Float](x tensor.Shape, sets normSets, eps float64, k func() normalizer[T]) []vjp[T] {
 	n := normSecond[T]{x: x, sets: sets, eps: eps}
-	return []vjp[T]{
-		{reads: []operand{0, 1}, after: []operand{gradientOf(1)}, inPlace: true,
-			apply:  func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], saved[1], dy, dx); return nil },
-			second: n.ofData()},
-		{reads: []operand{0}, after: []operand{result},
-			apply:  func(saved [][]T, dy, dw []T) error { k().BackwardWeights(saved[0], dy, dw); return nil },
-			second: n.ofWeight()},
-		{after: []operand{gradientOf(1)}, sideOutput: true,
-			apply:  func(_ [][]T, _, db []T) error { k().BackwardBias(db); return nil },
-			second: biasForm[T](x).second(0, 1)},
+	dx := vjp[T]{
+		reads: []operand{0, 1}, after: []operand{gradientOf(1)}, inPlace: true,
+		apply:  func(in [][]T, _, dy, dx []T) { k().BackwardData(in[0], in[1], dy, dx) },
+		second: n.ofData(),
 	}
+	dw := vjp[T]{
+		reads: []operand{0}, after: []operand{result},
+		apply:  func(in [][]T, _, dy, dw []T) { k().BackwardWeights(in[0], dy, dw) },
+		second: n.ofWeight(),
+	}
+	db := vjp[T]{
+		after: []operand{gradientOf(1)}, sideOutput: true,
+		apply:  func(_ [][]T, _, _, db []T) { k().BackwardBias(db) },
+		second: biasSecond[T](x),
+	}
+	return []vjp[T]{dx, dw, db}
 }
 
 // checkNorm checks the operands of a normalisation, x first: (N, C, H, W) or (N, C), and then

@@ -40,11 +40,10 @@ func normalize[T kernel.Float](mean, std []float64) builder[T] {
 		return rule[T]{
 			output:  x,
 			inPlace: true,
-			forward: func(in [][]T, y []T) error {
+			forward: func(in [][]T, y []T) {
 				kernel.Normalize(x[0], x[1], x[2]*x[3], in[0], m, scale, y)
-				return nil
 			},
-			vjps: []vjp[T]{multiplied("Normalize", x, func(v, out []T) {
+			vjps: []vjp[T]{multiplied(x, func(v, out []T) {
 				kernel.Normalize(x[0], x[1], x[2]*x[3], v, nil, scale, out)
 			})},
 		}, nil

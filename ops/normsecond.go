@@ -38,19 +38,19 @@ func (n normSecond[T]) ofData() second {
 	return second{
 		transposed: func(a around) (*G.Node, error) {
 			var c composer
-			z := c.node(n.data(a.saved[0], a.u))
-			return c.node(n.scaled(z, a.saved[1])), c.err
+			z := c.node(n.data(a.in[0], a.u))
+			return c.node(n.scaled(z, a.in[1])), c.err
 		},
 		bends: []bend{
 			{0, func(a around) (*G.Node, error) {
 				var c composer
-				g := c.node(n.scaled(a.dout, a.saved[1]))
-				return c.node(n.bend(a.saved[0], g, a.u)), c.err
+				g := c.node(n.scaled(a.dy, a.in[1]))
+				return c.node(n.bend(a.in[0], g, a.u)), c.err
 			}},
 			{1, func(a around) (*G.Node, error) {
 				var c composer
-				z := c.node(n.data(a.saved[0], a.u))
-				return c.node(n.sums(z, a.dout)), c.err
+				z := c.node(n.data(a.in[0], a.u))
+				return c.node(n.sums(z, a.dy)), c.err
 			}},
 		},
 	}
@@ -61,43 +61,38 @@ func (n normSecond[T]) ofWeight() second {
 	return second{
 		transposed: func(a around) (*G.Node, error) {
 			var c composer
-			h := c.node(n.standard(a.saved[0]))
+			h := c.node(n.standard(a.in[0]))
 			return c.node(n.scaled(h, a.u)), c.err
 		},
 		bends: []bend{{0, func(a around) (*G.Node, error) {
 			var c composer
-			g := c.node(n.scaled(a.dout, a.u))
-			return c.node(n.data(a.saved[0], g)), c.err
+			g := c.node(n.scaled(a.dy, a.u))
+			return c.node(n.data(a.in[0], g)), c.err
 		}}},
 	}
 }
 
 // scaled is w[c]·v.
 func (n normSecond[T]) scaled(v, w *G.Node) (*G.Node, error) {
-	return channelForm[T](n.x).of(2, v, w, nil)
+	return channelForm[T](n.x).node("dChannels", G.Nodes{v, w, nil}, nil, nil)
 }
 
 // sums is Σ v·dy over each channel.
 func (n normSecond[T]) sums(v, dy *G.Node) (*G.Node, error) {
-	return channelForm[T](n.x).of(1, v, nil, dy)
+	return channelForm[T](n.x).node("dChannels", G.Nodes{v, nil, dy}, nil, nil)
 }
 
 // channelForm is F(x, w, dy) = Σ x[n,c,i]·w[c]·dy[n,c,i].
 func channelForm[T kernel.Float](x tensor.Shape) form[T] {
 	batch, channels, plane := x[0], x[1], planeOf(x)
-	scale := func(v, w, out []T) error {
+	scale := func(v, w, out []T) {
 		size := channels * plane
 		for n := range batch {
 			kernel.ScaleRows(channels, plane, v[n*size:][:size], w, out[n*size:][:size])
 		}
-		return nil
 	}
-	sums := channelSums[T](x)
-	return form[T]{name: "Channels", slots: []tensor.Shape{x, {channels}, x}, partials: []partial[T]{
-		func(in, _ [][]T, dx []T) error { return scale(in[2], in[1], dx) },
-		func(in, _ [][]T, dw []T) error { sums(in[0], in[2], dw); return nil },
-		func(in, _ [][]T, y []T) error { return scale(in[0], in[1], y) },
-	}}
+	return bilinearForm(x, tensor.Shape{channels}, x,
+		scale, func(w, dy, dx []T) { scale(dy, w, dx) }, channelSums[T](x))
 }
 
 // channelSums returns a function that sets sums[c] = Σ a[n,c,i]·b[n,c,i].
@@ -112,18 +107,17 @@ func channelSums[T kernel.Float](x tensor.Shape) func(a, b, sums []T) {
 
 // standard is h(x).
 func (n normSecond[T]) standard(x *G.Node) (*G.Node, error) {
-	return bent("Norm", n.x, func(in [][]T, h []T) error {
+	return bent("dNorm", n.x, func(in [][]T, h []T) {
 		n.sets.parallel(func(set int) {
 			s := setOf(n, set, in[0])
 			n.sets.each(set, func(i int) { h[i] = T(s.at(i)) })
 		})
-		return nil
 	}, x)
 }
 
 // data is r·P(g).
 func (n normSecond[T]) data(x, g *G.Node) (*G.Node, error) {
-	return bent("Norm", n.x, func(in [][]T, out []T) error {
+	return bent("dNorm", n.x, func(in [][]T, out []T) {
 		x, g := in[0], in[1]
 		n.sets.parallel(func(set int) {
 			s := setOf(n, set, x)
@@ -132,13 +126,12 @@ func (n normSecond[T]) data(x, g *G.Node) (*G.Node, error) {
 				out[i] = T(s.inverse * (float64(g[i]) - mean - s.at(i)*along))
 			})
 		})
-		return nil
 	}, x, g)
 }
 
 // bend is d(x) of normSecond's derivation.
 func (n normSecond[T]) bend(x, g, u *G.Node) (*G.Node, error) {
-	return bent("Norm", n.x, func(in [][]T, out []T) error {
+	return bent("dNorm", n.x, func(in [][]T, out []T) {
 		x, g, u := in[0], in[1], in[2]
 		n.sets.parallel(func(set int) {
 			s := setOf(n, set, x)
@@ -152,7 +145,6 @@ func (n normSecond[T]) bend(x, g, u *G.Node) (*G.Node, error) {
 					(float64(g[i])-meanG)*alongU + s.at(i)*level))
 			})
 		})
-		return nil
 	}, x, g, u)
 }
 

@@ -45,14 +45,13 @@ func pad[T kernel.Float](b border) builder[T] {
 		return rule[T]{
 			attributes: b.String(),
 			output:     tensor.Shape{x[0], x[1], height, width},
-			forward: func(in [][]T, y []T) error {
+			forward: func(in [][]T, y []T) {
 				for i := range y {
 					y[i] = value
 				}
 				inside.Run(in[0], y)
-				return nil
 			},
-			vjps: []vjp[T]{transposed("Pad", x, tensor.Shape{x[0], x[1], height, width},
+			vjps: []vjp[T]{transposed(x, tensor.Shape{x[0], x[1], height, width},
 				func(v, out []T) { clear(out); inside.Run(v, out) }, back.Run)},
 		}, nil
 	}

@@ -37,8 +37,8 @@ func padChannels[T kernel.Float](before, after int) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("%d before, %d after", before, after),
 			output:     y,
-			forward:    func(in [][]T, y []T) error { clear(y); inside.Run(in[0], y); return nil },
-			vjps: []vjp[T]{transposed("PadChannels", x, y,
+			forward:    func(in [][]T, y []T) { clear(y); inside.Run(in[0], y) },
+			vjps: []vjp[T]{transposed(x, y,
 				func(v, out []T) { clear(out); inside.Run(v, out) }, back.Run)},
 		}, nil
 	}

@@ -37,48 +37,28 @@ func partialConv2D[T kernel.Float](connections [][]int, c Conv) builder[T] {
 		k := kernel.NewConv[T](shape)
 		weight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
 		dweight := sync.OnceValue(func() []T { return make([]T, full.TotalSize()) })
-		starts := connectionStarts(connections, x[1], w[1]*w[2])
-		data := func(w, dy, dx []T) error {
-			scatter(weight(), w, starts)
+		taps := w[1] * w[2]
+		starts := connectionStarts(connections, x[1], taps)
+		data := func(w, dy, dx []T) {
+			scatter(weight(), w, starts, taps)
 			k.BackwardData(weight(), dy, dx)
-			return nil
 		}
-		weights := func(x, dy, dw []T) error {
+		weights := func(x, dy, dw []T) {
 			k.BackwardWeights(x, dy, dweight())
-			gather(dw, dweight(), starts)
-			return nil
+			gather(dw, dweight(), starts, taps)
 		}
-		convolve := func(x, w, b, y []T) error {
-			scatter(weight(), w, starts)
+		convolve := func(x, w, b, y []T) {
+			scatter(weight(), w, starts, taps)
 			k.Forward(x, weight(), b, y)
-			return nil
 		}
-		f := form[T]{name: "PartialConv2D", slots: []tensor.Shape{x, w, convOutput(shape)}, partials: []partial[T]{
-			func(in, _ [][]T, dx []T) error { return data(in[1], in[2], dx) },
-			func(in, _ [][]T, dw []T) error { return weights(in[0], in[2], dw) },
-			func(in, _ [][]T, y []T) error { return convolve(in[0], in[1], nil, y) },
-		}}
+		y := convOutput(shape)
+		dx, dw := bilinear(x, w, y, func(x, w, y []T) { convolve(x, w, nil, y) }, data, weights)
 		return rule[T]{
 			attributes: fmt.Sprintf("%d of %d connections, %v", w[0], full[0]*full[1], c),
-			output:     convOutput(shape),
+			output:     y,
 			split:      splits(k.Split),
-			forward:    func(in [][]T, y []T) error { return convolve(in[0], in[1], biasOf(in), y) },
-			vjps: []vjp[T]{
-				{
-					reads:  []operand{1},
-					apply:  func(saved [][]T, dy, dx []T) error { return data(saved[0], dy, dx) },
-					second: f.second(0, 2, 1),
-				},
-				{
-					reads:  []operand{0},
-					apply:  func(saved [][]T, dy, dw []T) error { return weights(saved[0], dy, dw) },
-					second: f.second(1, 2, 0),
-				},
-				{
-					apply:  func(_ [][]T, dy, db []T) error { k.BackwardBias(dy, db); return nil },
-					second: biasForm[T](convOutput(shape)).second(0, 1),
-				},
-			}[:len(in)],
+			forward:    func(in [][]T, y []T) { convolve(in[0], in[1], biasOf(in), y) },
+			vjps:       []vjp[T]{dx, dw, biasVJP(y, k.BackwardBias)}[:len(in)],
 		}, nil
 	}
 }
@@ -132,15 +112,13 @@ func connectionStarts(connections [][]int, channels, taps int) (starts []int) {
 	return starts
 }
 
-func scatter[T kernel.Float](full, compact []T, starts []int) {
-	taps := len(compact) / len(starts)
+func scatter[T kernel.Float](full, compact []T, starts []int, taps int) {
 	for i, p := range starts {
-		copy(full[p:p+taps], compact[i*taps:])
+		copy(full[p:p+taps], compact[i*taps:(i+1)*taps])
 	}
 }
 
-func gather[T kernel.Float](compact, full []T, starts []int) {
-	taps := len(compact) / len(starts)
+func gather[T kernel.Float](compact, full []T, starts []int, taps int) {
 	for i, p := range starts {
 		copy(compact[i*taps:(i+1)*taps], full[p:])
 	}

@@ -33,65 +33,58 @@ func prelu[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		return rule[T]{}, err
 	}
 	k := kernel.NewPReLU[T](batch, channels, plane)
-	data := func(saved [][]T, dy, dx []T) error { k.BackwardData(saved[0], saved[1], dy, dx); return nil }
 	f := belowForm[T](x, slope, channels, plane)
-	dx := symmetric("PReLU", x, data)
-	dx.curved = true
+	dx := vjp[T]{
+		reads: []operand{0, 1}, inPlace: true,
+		apply: func(in [][]T, _, dy, dx []T) { k.BackwardData(in[0], in[1], dy, dx) },
+	}
+	da := vjp[T]{
+		reads: []operand{0},
+		apply: func(in [][]T, _, dy, da []T) { k.BackwardSlope(in[0], dy, da) },
+		second: second{
+			transposed: func(n around) (*G.Node, error) { return f.of(n, n.u, n.in[0], nil) },
+			bends:      []bend{{0, func(n around) (*G.Node, error) { return f.of(n, n.u, nil, n.dy) }}},
+		},
+	}
 	return rule[T]{
 		output:  x,
 		inPlace: true,
 		split:   splits(k.Split),
-		forward: func(in [][]T, y []T) error { k.Forward(in[0], in[1], y); return nil },
+		forward: func(in [][]T, y []T) { k.Forward(in[0], in[1], y) },
 		vjps: []vjp[T]{
-			{
-				reads: []operand{0, 1}, inPlace: true, apply: data,
-				second: dx.second(0, 1).with(bend{1, func(n around) (*G.Node, error) {
-					return f.node(0, formNodes{G.Nodes{nil, n.u, n.dout}, n.saved[:1], nil})
-				}}),
-			},
-			{
-				reads: []operand{0},
-				apply: func(saved [][]T, dy, da []T) error { k.BackwardSlope(saved[0], dy, da); return nil },
-				second: second{
-					transposed: func(n around) (*G.Node, error) {
-						return f.node(2, formNodes{G.Nodes{n.u, n.saved[0], nil}, n.saved, nil})
-					},
-					bends: []bend{{0, func(n around) (*G.Node, error) {
-						return f.node(1, formNodes{G.Nodes{n.u, nil, n.dout}, n.saved, nil})
-					}}},
-				},
-			},
+			dx.symmetric(x, bend{1, func(n around) (*G.Node, error) { return f.of(n, nil, n.u, n.dy) }}),
+			da,
 		},
 	}, nil
 }
 
-// belowForm is F(a, v, dy) of prelu, with x as context.
+// belowForm is F(a, v, dy) of prelu, with x, input 0 of the op, as context.
 func belowForm[T kernel.Float](x, slope tensor.Shape, channels, plane int) form[T] {
 	sums := make([]float64, channels)
-	scaled := func(a, v, x, out []T) error {
+	scaled := func(a, v, x, out []T) {
 		for i, at := range x {
 			out[i] = 0
 			if !(at > 0) {
 				out[i] = a[i/plane%channels] * v[i]
 			}
 		}
-		return nil
 	}
-	return form[T]{name: "PReLU", slots: []tensor.Shape{slope, x, x}, partials: []partial[T]{
-		func(in, context [][]T, da []T) error {
+	slots := []tensor.Shape{slope, x, x}
+	return form[T]{slots: slots, context: []operand{0}, partials: []partial[T]{
+		func(s, in [][]T, _, da []T) {
 			clear(sums)
-			for i, at := range context[0] {
+			v, dy := s[1], s[2]
+			for i, at := range in[0] {
 				if !(at > 0) {
-					sums[i/plane%channels] += float64(in[1][i]) * float64(in[2][i])
+					sums[i/plane%channels] += float64(v[i]) * float64(dy[i])
 				}
 			}
 			for c, sum := range sums {
 				da[c] = T(sum)
 			}
-			return nil
 		},
-		func(in, context [][]T, dv []T) error { return scaled(in[0], in[2], context[0], dv) },
-		func(in, context [][]T, y []T) error { return scaled(in[0], in[1], context[0], y) },
+		func(s, in [][]T, _, dv []T) { scaled(s[0], s[2], in[0], dv) },
+		func(s, in [][]T, _, y []T) { scaled(s[0], s[1], in[0], y) },
 	}}
 }
 

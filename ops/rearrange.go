@@ -33,15 +33,15 @@ func rearrange[T kernel.Float](dims, order []int, shape tensor.Shape) builder[T]
 		moved := kernel.NewCopy[T](x[0]*blocks, block, source, every(block, 0))
 		back := moved.Reversed()
 		output, view := append(tensor.Shape{x[0]}, shape...), slices.IsSorted(order)
-		forward, dx := moved.Run, transposed("Rearrange", x, output, moved.Run, back.Run)
+		forward, dx := moved.Run, transposed(x, output, moved.Run, back.Run)
 		if view {
-			forward, dx = func(x, y []T) { move(y, x) }, unchanged[T]("Rearrange", x, output)
+			forward, dx = func(x, y []T) { move(y, x) }, unchanged[T](x, output)
 		}
 		return rule[T]{
 			attributes: fmt.Sprintf("%v in order %v", dims, order),
 			output:     output,
 			view:       view,
-			forward:    func(in [][]T, y []T) error { forward(in[0], y); return nil },
+			forward:    func(in [][]T, y []T) { forward(in[0], y) },
 			vjps:       []vjp[T]{dx},
 		}, nil
 	}

@@ -59,7 +59,8 @@ func (c referenceCase) String() string {
 }
 
 func (c referenceCase) conv() Conv {
-	return Conv{Stride: c.Stride, Pad: c.Pad, PadBegin: c.PadBegin, PadEnd: c.PadEnd, Dilation: c.Dilation, Groups: c.Groups}
+	return Conv{Stride: c.Stride, Pad: c.Pad, PadBegin: c.PadBegin, PadEnd: c.PadEnd, Dilation: c.Dilation,
+		Groups: c.Groups}
 }
 
 func (c referenceCase) pool() Pool {
@@ -279,7 +280,8 @@ func compareWithStock(t *testing.T, c referenceCase, stock func(G.Nodes) (*G.Nod
 
 // differentiate returns y = build(inputs) and the gradients of the cost Σ y·dy for the inputs that
 // the case has gradients of: the incoming gradient of y is dy.
-func differentiate[T kernel.Float](t require.TestingT, c referenceCase, build func(G.Nodes) (*G.Node, error)) (y []float64, grads [][]float64) {
+func differentiate[T kernel.Float](t require.TestingT, c referenceCase,
+	build func(G.Nodes) (*G.Node, error)) (y []float64, grads [][]float64) {
 	g := G.NewGraph()
 	inputs := leaves[T](g, c.Inputs)
 	var wrt G.Nodes

@@ -19,7 +19,8 @@ func TestOpsRefuse(t *testing.T) {
 	}
 	f32 := func(shape ...int) *G.Node { return of(tensor.Float32, shape...) }
 	x, w, b := f32(2, 4, 5, 5), f32(6, 4, 3, 3), f32(6)
-	scalar, shapeless := G.NewScalar(g, tensor.Float32, G.WithName("s")), G.NewTensor(g, tensor.Float32, 4, G.WithName("n"))
+	scalar, shapeless := G.NewScalar(g, tensor.Float32, G.WithName("s")),
+		G.NewTensor(g, tensor.Float32, 4, G.WithName("n"))
 	pairs := ops.Pool{Kernel: ops.Pair{2, 2}}
 	rng := &ops.RNG{}
 	batchNorm := func(x, weight, bias *G.Node, eps float64) (*G.Node, error) {
@@ -50,7 +51,8 @@ func TestOpsRefuse(t *testing.T) {
 		"Conv2D: weight has shape (6, 4, 3)": func() (*G.Node, error) {
 			return ops.Conv2D(x, f32(6, 4, 3), b, ops.Conv{})
 		},
-		"Conv2D: input (2, 4, 5, 5) has 4 channels, the weight (6, 3, 3, 3) in 1 groups takes 3": func() (*G.Node, error) {
+		"Conv2D: input (2, 4, 5, 5) has 4 channels, the weight (6, 3, 3, 3) in 1 " +
+			"groups takes 3": func() (*G.Node, error) {
 			return ops.Conv2D(x, f32(6, 3, 3, 3), b, ops.Conv{})
 		},
 		"Conv2D: 4 input and 6 output channels don't divide into 4 groups": func() (*G.Node, error) {
@@ -74,10 +76,12 @@ func TestOpsRefuse(t *testing.T) {
 		"Conv2D: height: a window of 7 doesn't fit an input of 5": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{3, 1}})
 		},
-		"Conv2D: height: size 5, kernel 3, dilation 9223372036854775807, pad 0: sizes overflow int": func() (*G.Node, error) {
+		"Conv2D: height: size 5, kernel 3, dilation 9223372036854775807, pad 0: " +
+			"sizes overflow int": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, b, ops.Conv{Dilation: ops.Pair{math.MaxInt, 1}})
 		},
-		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387903: sizes overflow int": func() (*G.Node, error) {
+		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387903: " +
+			"sizes overflow int": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, b, ops.Conv{Pad: ops.Pair{math.MaxInt / 2, 0}})
 		},
 		"Conv2D: the result would have shape (2, 6, 2199023255555, 2199023255555)": func() (*G.Node, error) {
@@ -88,13 +92,16 @@ func TestOpsRefuse(t *testing.T) {
 			return ops.Conv2D(x, w, nil, ops.Conv{PadBegin: ops.Pair{0, -1}})
 		},
 		"Conv2D: width: kernel 3, stride 1, dilation 1, pad 1 before and 0 after: want": func() (*G.Node, error) {
-			return ops.Conv2D(x, w, nil, ops.Conv{Pad: ops.Pair{0, 1}, PadEnd: ops.Pair{0, -1}}) // less than nothing, though the sum isn't
+			// less than nothing, though the sum isn't
+			return ops.Conv2D(x, w, nil, ops.Conv{Pad: ops.Pair{0, 1}, PadEnd: ops.Pair{0, -1}})
 		},
-		"Conv2D: height: size 5, kernel 3, dilation 1, pad 0 before and 9223372036854775807 after: sizes overflow int": func() (*G.Node, error) {
+		"Conv2D: height: size 5, kernel 3, dilation 1, pad 0 before and 9223372036854775807 after: " +
+			"sizes overflow int": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, nil, ops.Conv{PadEnd: ops.Pair{math.MaxInt, 0}})
 		},
 		"Conv2D: height: size 5, kernel 3, dilation 1, pad 4611686018427387900 before": func() (*G.Node, error) {
-			return ops.Conv2D(x, w, nil, ops.Conv{Pad: ops.Pair{math.MaxInt/2 - 3, 0}, PadEnd: ops.Pair{math.MaxInt/2 - 3, 0}})
+			return ops.Conv2D(x, w, nil,
+				ops.Conv{Pad: ops.Pair{math.MaxInt/2 - 3, 0}, PadEnd: ops.Pair{math.MaxInt/2 - 3, 0}})
 		},
 		"ConvReLUPool2D: height: kernel 0": func() (*G.Node, error) {
 			return ops.ConvReLUPool2D(x, w, b, ops.Conv{}, ops.Pool{})
@@ -126,15 +133,18 @@ func TestOpsRefuse(t *testing.T) {
 			return ops.MaxPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Pad: ops.Pair{1, 0}, Dilation: ops.Pair{6, 1}})
 		},
 		"AvgPool2D: height: a window of dilation 6 would step over an input of 5 with pad 7": func() (*G.Node, error) {
-			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{3, 1}, Stride: ops.Pair{1, 1}, Pad: ops.Pair{7, 0}, Dilation: ops.Pair{6, 1}})
+			return ops.AvgPool2D(x,
+				ops.Pool{Kernel: ops.Pair{3, 1}, Stride: ops.Pair{1, 1}, Pad: ops.Pair{7, 0}, Dilation: ops.Pair{6, 1}})
 		},
 		"AvgPool2D: width: kernel 2, stride 2, dilation -1": func() (*G.Node, error) {
 			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{2, 2}, Dilation: ops.Pair{1, -1}})
 		},
 		"AvgPool2D: height: a window of 9 doesn't fit an input of 5 padded to 5": func() (*G.Node, error) {
-			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{9, 1}, Stride: ops.Pair{4, 1}, Ceil: true}) // one of stride 5 would
+			// one of stride 5 would
+			return ops.AvgPool2D(x, ops.Pool{Kernel: ops.Pair{9, 1}, Stride: ops.Pair{4, 1}, Ceil: true})
 		},
-		"Subsample2D: windows: got kernel 2, stride 2, ceil, want only kernel, stride and pad: kernel 2, stride 2": func() (*G.Node, error) {
+		"Subsample2D: windows: got kernel 2, stride 2, ceil, want only kernel, stride and pad: " +
+			"kernel 2, stride 2": func() (*G.Node, error) {
 			return ops.Subsample2D(x, f32(4), f32(4), ops.Pool{Kernel: ops.Pair{2, 2}, Ceil: true})
 		},
 		"AvgPool2D: input has shape (): want (N, C, H, W)": func() (*G.Node, error) {

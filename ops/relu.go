@@ -12,13 +12,6 @@ func reluCurve[T kernel.Float]() kernel.Curve[T] {
 
 // reluVJP is the gradient of the rectifier at the end of a fused op: dx = dy·1[y > 0].
 func reluVJP[T kernel.Float](y tensor.Shape) vjp[T] {
-	return vjp[T]{
-		reads:   []operand{result},
-		inPlace: true,
-		apply:   func(saved [][]T, dy, dx []T) error { kernel.ReLUBackward(saved[0], dy, dx); return nil },
-		second: symmetric("ReLU", y, func(saved [][]T, v, out []T) error {
-			kernel.ReLUBackward(saved[0], v, out)
-			return nil
-		}).second(0, 1),
-	}
+	dx := func(_ [][]T, y, dy, dx []T) { kernel.ReLUBackward(y, dy, dx) }
+	return vjp[T]{reads: []operand{result}, inPlace: true, apply: dx}.symmetric(y)
 }

@@ -81,8 +81,8 @@ func resample[T kernel.Float](rows, columns [][]Tap) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("%dx%d to %dx%d", x[2], x[3], height, width),
 			output:     output,
-			forward:    func(in [][]T, y []T) error { forward(in[0], y); return nil },
-			vjps:       []vjp[T]{transposed("Resample", x, output, forward, back)},
+			forward:    func(in [][]T, y []T) { forward(in[0], y) },
+			vjps:       []vjp[T]{transposed(x, output, forward, back)},
 		}, nil
 	}
 }

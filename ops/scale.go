@@ -25,8 +25,8 @@ func scale[T kernel.Float](factor float64) builder[T] {
 			attributes: fmt.Sprintf("%g", factor),
 			output:     in[0],
 			inPlace:    true,
-			forward:    func(in [][]T, y []T) error { multiply(in[0], y); return nil },
-			vjps:       []vjp[T]{multiplied("Scale", in[0], multiply)},
+			forward:    func(in [][]T, y []T) { multiply(in[0], y) },
+			vjps:       []vjp[T]{multiplied(in[0], multiply)},
 		}, nil
 	}
 }

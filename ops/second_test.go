@@ -94,12 +94,14 @@ func secondCases() []opCase {
 		{name: "Select", inputs: images, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			return ops.Select(in[0], 1, 4)
 		}},
-		{name: "Dot", inputs: []tensor.Shape{{3, 4}, {3, 4}}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-			return ops.Dot(in[0], in[1])
-		}},
-		{name: "Divide", inputs: []tensor.Shape{{3, 4}, {3, 4}}, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-			return ops.Divide(in[0], G.Must(ops.Softplus(in[1]))) // away from 0
-		}},
+		{name: "Dot", inputs: []tensor.Shape{{3, 4}, {3, 4}},
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Dot(in[0], in[1])
+			}},
+		{name: "Divide", inputs: []tensor.Shape{{3, 4}, {3, 4}},
+			build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+				return ops.Divide(in[0], G.Must(ops.Softplus(in[1]))) // away from 0
+			}},
 		{name: "Dropout2D", inputs: images, build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
 			return ops.Dropout2D(in[0], 0.5, rng())
 		}},
@@ -120,7 +122,8 @@ func TestSecondDerivativesAreRefused(t *testing.T) {
 		},
 	}
 	for want, build := range map[string]func(x, w *G.Node) (*G.Node, error){
-		"dConvReLUPool2D(stride 1; pool kernel 2, stride 2): it has no declared gradient": func(x, w *G.Node) (*G.Node, error) {
+		"dConvReLUPool2D(stride 1; pool kernel 2, stride 2): " +
+			"it has no declared gradient": func(x, w *G.Node) (*G.Node, error) {
 			return ops.ConvReLUPool2D(x, w, nil, ops.Conv{}, ops.Pool{Kernel: ops.Pair{2, 2}})
 		},
 		"dCube: it has no declared gradient": func(x, _ *G.Node) (*G.Node, error) { return own.Apply(x) },

@@ -90,10 +90,7 @@ func (s subject) targetShape() []tensor.Shape {
 func (s subject) checkSecond(t *testing.T, build builder[float64]) error {
 	t.Helper()
 	report, err := gradcheck.CheckSecond(s.random(), func(g *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-		if s.target != nil {
-			in = append(slices.Clone(in), G.NodeFromAny(g, s.target.Clone(), G.WithName("target")))
-		}
-		y, err := apply(s.name, nil, build, in...)
+		y, err := s.with(build)(g, in)
 		if err != nil {
 			return nil, err
 		}

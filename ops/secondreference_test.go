@@ -141,6 +141,7 @@ func requireDigest(t *testing.T, what string, want, got []float64) {
 		require.InDelta(t, want[k], sum, tolerance*max(sizes[k], 1e-3), "%s: sum %d", what, k)
 	}
 	for k, at := range []int{0, len(got) / 2, len(got) - 1} {
-		require.InDelta(t, want[2+k], got[at], tolerance*max(math.Abs(want[2+k]), rms, 1e-3), "%s: element %d", what, at)
+		require.InDelta(t, want[2+k], got[at], tolerance*max(math.Abs(want[2+k]), rms, 1e-3),
+			"%s: element %d", what, at)
 	}
 }

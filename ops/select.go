@@ -41,8 +41,8 @@ func selectValue[T kernel.Float](channel, index int) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("channel %d, index %d", channel, index),
 			output:     tensor.ScalarShape(),
-			forward:    func(in [][]T, y []T) error { mean(in[0], y); return nil },
-			vjps: []vjp[T]{transposed("Select", x, tensor.ScalarShape(), mean, func(dy, dx []T) {
+			forward:    func(in [][]T, y []T) { mean(in[0], y) },
+			vjps: []vjp[T]{transposed(x, tensor.ScalarShape(), mean, func(dy, dx []T) {
 				clear(dx)
 				for i := range n {
 					dx[i*sample+first] = dy[0] / T(n)

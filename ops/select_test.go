@@ -16,10 +16,12 @@ func TestSelectGradient(t *testing.T) {
 	for _, shape := range []tensor.Shape{{2, 3, 2, 4}, {1, 1, 3, 3}, {3, 4}, {1, 2}} {
 		for i := range shape[1:].TotalSize() {
 			plane := shape.TotalSize() / (shape[0] * shape[1])
-			x := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(tensor.Random(tensor.Float64, shape.TotalSize())))
-			gradcheck.Test(t, []gradcheck.Input{{Name: "x", Value: x}}, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
-				return ops.Select(in[0], i/plane, i%plane)
-			}, gradcheck.Options{})
+			x := tensor.New(tensor.WithShape(shape...),
+				tensor.WithBacking(tensor.Random(tensor.Float64, shape.TotalSize())))
+			gradcheck.Test(t, []gradcheck.Input{{Name: "x", Value: x}},
+				func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+					return ops.Select(in[0], i/plane, i%plane)
+				}, gradcheck.Options{})
 		}
 	}
 }
@@ -30,7 +32,8 @@ func TestSelectRefuses(t *testing.T) {
 	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 9}} {
 		_, err := ops.Select(images, at[0], at[1])
 		require.EqualError(t, err, fmt.Sprintf(
-			"Select: got channel %d, index %d, want channels 0 to 1, indices 0 to 8 of input (1, 2, 3, 3)", at[0], at[1],
+			"Select: got channel %d, index %d, want channels 0 to 1, indices 0 to 8 of input (1, 2, 3, 3)",
+			at[0], at[1],
 		))
 	}
 	_, err := ops.Select(G.NewTensor(g, tensor.Float64, 3, G.WithShape(1, 2, 3), G.WithName("x")), 0, 0)

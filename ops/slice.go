@@ -31,8 +31,8 @@ func channelSlice[T kernel.Float](from, to int) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("channels %d to %d", from, to),
 			output:     withChannels(x, to-from),
-			forward:    func(in [][]T, y []T) error { part.Run(in[0], y); return nil },
-			vjps: []vjp[T]{transposed("Slice", x, withChannels(x, to-from),
+			forward:    func(in [][]T, y []T) { part.Run(in[0], y) },
+			vjps: []vjp[T]{transposed(x, withChannels(x, to-from),
 				part.Run, func(v, out []T) { clear(out); back.Run(v, out) })},
 		}, nil
 	}

@@ -30,42 +30,34 @@ func softmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 		return channelSoftmax[T](x), nil
 	}
 	n, classes := x[0], x[1]
-	back := func(saved [][]T, dy, dx []T) error {
-		kernel.SoftmaxBackward(n, classes, saved[0], dy, dx)
-		return nil
-	}
 	return rule[T]{
 		output:  x,
-		forward: func(in [][]T, y []T) error { kernel.Softmax(n, classes, in[0], y); return nil },
-		vjps: []vjp[T]{{
-			reads:  []operand{result},
-			apply:  back,
-			second: softmaxSecond(x, back),
-		}},
+		forward: func(in [][]T, y []T) { kernel.Softmax(n, classes, in[0], y) },
+		vjps: []vjp[T]{vjp[T]{
+			reads: []operand{result},
+			apply: func(_ [][]T, y, dy, dx []T) { kernel.SoftmaxBackward(n, classes, y, dy, dx) },
+		}.symmetric(x, softmaxBend[T](x))},
 	}, nil
 }
 
 func channelSoftmax[T kernel.Float](x tensor.Shape) rule[T] {
 	k := kernel.NewChannelSoftmax[T](x[0], x[1], planeOf(x))
-	back := func(saved [][]T, dy, dx []T) error { k.Backward(saved[0], dy, dx); return nil }
 	return rule[T]{
 		output:  x,
 		inPlace: true,
-		forward: func(in [][]T, y []T) error { k.Forward(in[0], y); return nil },
-		vjps: []vjp[T]{{
+		forward: func(in [][]T, y []T) { k.Forward(in[0], y) },
+		vjps: []vjp[T]{vjp[T]{
 			reads:   []operand{result},
 			inPlace: true,
-			apply:   back,
-			second:  softmaxSecond(x, back),
-		}},
+			apply:   func(_ [][]T, y, dy, dx []T) { k.Backward(y, dy, dx) },
+		}.symmetric(x, softmaxBend[T](x))},
 	}
 }
 
-func softmaxSecond[T kernel.Float](x tensor.Shape, back func(saved [][]T, dy, dx []T) error) second {
-	f := symmetric("Softmax", x, back)
-	f.curved = true
-	return f.second(0, 1).with(bend{0, func(n around) (*G.Node, error) {
-		return bent("Softmax", x, func(in [][]T, out []T) error {
+// softmaxBend is d(y) of softmax.
+func softmaxBend[T kernel.Float](x tensor.Shape) bend {
+	return bend{result, func(n around) (*G.Node, error) {
+		return bent(n.name, x, func(in [][]T, out []T) {
 			y, dy, u := in[0], in[1], in[2]
 			eachRow(x, func(first, step int) {
 				var ofDY, ofU float64
@@ -78,9 +70,8 @@ func softmaxSecond[T kernel.Float](x tensor.Shape, back func(saved [][]T, dy, dx
 					out[i] = T(v*d - v*ofDY - d*ofU)
 				}
 			})
-			return nil
-		}, n.saved[0], n.dout, n.u)
-	}})
+		}, n.y, n.dy, n.u)
+	}}
 }
 
 // eachRow calls f for each pixel of each sample of x (N, C, …), with the index of its first channel

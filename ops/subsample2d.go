@@ -25,8 +25,7 @@ func Subsample2D(x, coefficient, bias *G.Node, p Pool) (*G.Node, error) {
 //	da[c]      = Σ(n,i,j) dy[n,c,i,j] · s[n,c,i,j]
 //	db[c]      = Σ(n,i,j) dy[n,c,i,j]
 //
-// Without b, ⟨dy, y⟩ is linear in each of x, a and dy: a [form], which gives the gradients'
-// gradients.
+// Without b, y is linear in x and in a.
 func subsample2D[T kernel.Float](p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if plain := (Pool{Kernel: p.Kernel, Stride: p.Stride, Pad: p.Pad}).withDefaults(); p != plain {
@@ -45,36 +44,18 @@ func subsample2D[T kernel.Float](p Pool) builder[T] {
 		}
 		k := sync.OnceValue(func() *kernel.Subsample[T] { return kernel.NewSubsample[T](shape) })
 		zero := make([]T, shape.Channels)
-		slots := []tensor.Shape{in[0], in[1], pooled(shape)}
-		f := form[T]{name: "Subsample2D", slots: slots, partials: []partial[T]{ // Σ dy·a·s
-			func(in, _ [][]T, dx []T) error { k().BackwardData(in[1], in[2], dx); return nil },
-			func(in, _ [][]T, da []T) error { k().BackwardCoefficient(in[0], in[2], da); return nil },
-			func(in, _ [][]T, y []T) error { k().Forward(in[0], in[1], zero, y); return nil },
-		}}
+		x, a, y := in[0], in[1], pooled(shape)
+		dx, da := bilinear(x, a, y,
+			func(x, a, y []T) { k().Forward(x, a, zero, y) },
+			func(a, dy, dx []T) { k().BackwardData(a, dy, dx) },
+			func(x, dy, da []T) { k().BackwardCoefficient(x, dy, da) })
+		db := biasVJP(y, func(dy, db []T) { k().BackwardBias(dy, db) })
 		return rule[T]{
 			attributes: p.String(),
-			output:     pooled(shape),
+			output:     y,
 			split:      splits(func(p *Part) { k().Split(p) }),
-			forward:    func(in [][]T, y []T) error { k().Forward(in[0], in[1], in[2], y); return nil },
-			vjps: []vjp[T]{
-				{
-					reads:  []operand{1},
-					apply:  func(saved [][]T, dy, dx []T) error { k().BackwardData(saved[0], dy, dx); return nil },
-					second: f.second(0, 2, 1),
-				},
-				{
-					reads: []operand{0},
-					apply: func(saved [][]T, dy, da []T) error {
-						k().BackwardCoefficient(saved[0], dy, da)
-						return nil
-					},
-					second: f.second(1, 2, 0),
-				},
-				{
-					apply:  func(_ [][]T, dy, db []T) error { k().BackwardBias(dy, db); return nil },
-					second: biasForm[T](pooled(shape)).second(0, 1),
-				},
-			},
+			forward:    func(in [][]T, y []T) { k().Forward(in[0], in[1], in[2], y) },
+			vjps:       []vjp[T]{dx, da, db},
 		}, nil
 	}
 }

@@ -40,8 +40,8 @@ func take[T kernel.Float](axis int, indices []int) builder[T] {
 		return rule[T]{
 			attributes: fmt.Sprintf("%d of axis %d", taken, axis),
 			output:     output,
-			forward:    func(in [][]T, y []T) error { slices.Run(in[0], y); return nil },
-			vjps: []vjp[T]{transposed("Take", x, output, slices.Run, func(dy, dx []T) {
+			forward:    func(in [][]T, y []T) { slices.Run(in[0], y) },
+			vjps: []vjp[T]{transposed(x, output, slices.Run, func(dy, dx []T) {
 				clear(dx)
 				for i := range rows * taken {
 					to := dx[from(i):][:size]

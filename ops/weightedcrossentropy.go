@@ -23,7 +23,7 @@ func WeightedCrossEntropy(x, target *G.Node) (*G.Node, error) {
 //
 //	∂L/∂x[c] = (s·p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = s·p[c]·(1[c=k] - p[k]) / N
 //
-// The forward pass stores p, s·p, s and the target for both, which also come after x.
+// The check stores s and the target for both, the forward pass p and s·p. Both also come after x.
 func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
 	if x.Dims() != 2 || x.TotalSize() == 0 {
@@ -38,44 +38,31 @@ func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	})
 	var part *Part
 	var losses kernel.Whole[float64]
+	dx := vjp[T]{
+		after: []operand{result, 0},
+		apply: func(_ [][]T, _, dL, dx []T) {
+			kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, dL[0]/T(part.Total(n)), dx)
+		},
+	}.ofLoss(x, nil, func(_ [][]T, dL T, u, out []T) {
+		kernel.SoftmaxBackward(n, classes, w().p, u, out)
+		scaleRows(out, out, w().sums)
+		for i := range out {
+			out[i] *= dL / T(part.Total(n))
+		}
+	})
 	return rule[T]{
 		output: tensor.ScalarShape(),
 		split:  splits(func(p *Part) { part = p }),
-		forward: func(in [][]T, loss []T) error {
-			if err := w().weigh(in[1], classes); err != nil {
-				return err
-			}
+		check:  func(in [][]T) error { return w().weigh(in[1], classes) },
+		forward: func(in [][]T, loss []T) {
 			loss[0] = kernel.CrossEntropy(part, &losses, n, classes, in[0], w().target, w().p)
 			scaleRows(w().scaled, w().p, w().sums)
-			return nil
 		},
-		vjps: []vjp[T]{
-			{
-				after: []operand{result, 0},
-				apply: func(_ [][]T, dloss, dx []T) error {
-					kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, dloss[0]/T(part.Total(n)), dx)
-					return nil
-				},
-				second: lossGradient[T]{
-					"WeightedCrossEntropy", x,
-					func(_ [][]T, scale T, out []T) {
-						kernel.CrossEntropyBackward(n, classes, w().scaled, w().target, scale/T(part.Total(n)), out)
-					},
-					func(_ [][]T, scale T, v, out []T) {
-						kernel.SoftmaxBackward(n, classes, w().p, v, out)
-						scaleRows(out, out, w().sums)
-						for i := range out {
-							out[i] *= scale / T(part.Total(n))
-						}
-					},
-				}.second(2),
-			},
-			{},
-		},
+		vjps: []vjp[T]{dx, {}},
 	}, nil
 }
 
-// weightedSoftmax is what the forward pass stores.
+// weightedSoftmax is what the check and the forward pass store.
 type weightedSoftmax[T kernel.Float] struct{ p, scaled, target, sums []T }
 
 // weigh copies the target and sums its rows. It refuses weights that are negative or not finite.

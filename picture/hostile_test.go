@@ -116,7 +116,7 @@ func TestHugeHeadersAllocateLittle(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	for want, data := range map[string][]byte{
 		"the file is empty": nil,
-		"got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF": []byte("PK\x03\x04 and so on"),
+		"got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF": []byte("PK\x03\x04 etc."),
 		"got a file that starts with 42, want PNG, JPEG, GIF, WebP, BMP or TIFF":          []byte("B"),
 		"JPEG header: got 0x0 pixels, want at least 1x1":                                  hugeJPEG(0),
 		"GIF cut off":                []byte("GIF89a"),

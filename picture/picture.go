@@ -52,7 +52,8 @@ func Open(path string) (image.Image, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("%w: %w, want a picture file", ErrFile, &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR})
+		return nil, fmt.Errorf("%w: %w, want a picture file", ErrFile,
+			&fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR})
 	}
 	return DecodeAt(file, info.Size())
 }
@@ -118,7 +119,8 @@ func (r *contextReader) ReadAt(p []byte, offset int64) (int, error) {
 	return r.reader.ReadAt(p, offset)
 }
 
-// Extension returns the usual extension of the format of a file that begins with data: ".png", ".jpg".
+// Extension returns the usual extension of the format of a file that begins with data: ".png",
+// ".jpg".
 func Extension(data []byte) (string, error) {
 	format, err := sniff(bytes.NewReader(data))
 	if err != nil {

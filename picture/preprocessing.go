@@ -291,8 +291,8 @@ func (p Preprocessing) meanStd(c int) (mean, std float32) {
 	return mean, std
 }
 
-// Intensities undoes Mean and Std: it returns the intensities, mostly from 0 to 1, of the values that a
-// network reads.
+// Intensities undoes Mean and Std: it returns the intensities, mostly from 0 to 1, of the values
+// that a network reads.
 func (p Preprocessing) Intensities(values []float32, channels int) []float32 {
 	restored := make([]float32, len(values))
 	plane := len(values) / channels

@@ -111,7 +111,8 @@ func TestPreprocessingJSON(t *testing.T) {
 	for text, p := range map[string]picture.Preprocessing{
 		`{}`: {},
 		`{"fit":"shorter","resize":256,"interpolation":"bicubic","mean":[0.5],"std":[0.25]}`: {
-			Fit: picture.Shorter, Resize: 256, Interpolation: picture.Bicubic, Mean: []float64{0.5}, Std: []float64{0.25}},
+			Fit: picture.Shorter, Resize: 256, Interpolation: picture.Bicubic, Mean: []float64{0.5},
+			Std: []float64{0.25}},
 		`{"digit":"detect"}`: {Digit: picture.Detect},
 	} {
 		got, err := json.Marshal(p)

@@ -18,6 +18,7 @@ func TestLoadNamesTheImportOfAnotherProgramsFile(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, os.WriteFile(path, []byte("\x08\x07\x12\x07pytorch"), 0o644))
 	_, err = pretrained.Load(path)
-	assert.EqualError(t, err, path+": got another program's file, want a parameter file of convgraph: \"convgraph import "+path+
-		" -o params.safetensors\" makes one")
+	assert.EqualError(t, err,
+		path+": got another program's file, want a parameter file of convgraph: \"convgraph import "+path+
+			" -o params.safetensors\" makes one")
 }

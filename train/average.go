@@ -9,15 +9,16 @@ import (
 	"convgraph/formats"
 )
 
-// averageEvery is the number of steps between two updates of an [Average]: the parameters of successive
-// steps differ little, and a tenth of the passes over memory takes a tenth of the time.
+// averageEvery is the number of steps between two updates of an [Average]: the parameters of
+// successive steps differ little, and a tenth of the passes over memory takes a tenth of the time.
 const averageEvery = 10
 
-// Average ends the training with an exponential moving average of the parameters instead of the last ones,
-// which oscillate around it while the learning rate is high (Polyak and Juditsky 1992). It doesn't change
-// the training or the accuracies of the epochs, only the result.
+// Average ends the training with an exponential moving average of the parameters instead of the
+// last ones, which oscillate around it while the learning rate is high (Polyak and Juditsky 1992).
+// It doesn't change the training or the accuracies of the epochs, only the result.
 //
-// With d = Decay^10, the n-th update of the average a by the parameters w, after every tenth step, is
+// With d = Decay^10, the n-th update of the average a by the parameters w, after every tenth step,
+// is
 //
 //	a ← a + max(1-d, 1/n)·(w - a)
 //
@@ -52,11 +53,13 @@ func (a *Average) TrainBegin(s *State) error {
 	}
 	var means []formats.Array
 	for _, p := range s.Model.Params() {
-		mean := formats.Array{Name: p.Name, Value: tensor.New(tensor.Of(p.Value.Dtype()), tensor.WithShape(p.Value.Shape()...))}
+		mean := formats.Array{Name: p.Name,
+			Value: tensor.New(tensor.Of(p.Value.Dtype()), tensor.WithShape(p.Value.Shape()...))}
 		if a.state.Times > 0 {
 			resumed, ok := formats.Find(a.means, p.Name)
 			if !ok || resumed.Value.Dtype() != p.Value.Dtype() || !resumed.Value.Shape().Eq(p.Value.Shape()) {
-				return fmt.Errorf("average: the checkpoint has no average of parameter %q, %v of %v: want the model that it belongs to",
+				return fmt.Errorf("average: the checkpoint has no average of parameter %q, %v of %v: "+
+					"want the model that it belongs to",
 					p.Name, p.Value.Dtype(), p.Value.Shape())
 			}
 			mean = resumed
@@ -83,7 +86,8 @@ func (a *Average) StepEnd(s *State) error {
 	return nil
 }
 
-// TrainEnd gives the model the averages. A training of fewer than ten steps keeps its last parameters.
+// TrainEnd gives the model the averages. A training of fewer than ten steps keeps its last
+// parameters.
 func (a *Average) TrainEnd(s *State) error {
 	if a.state.Times == 0 {
 		return nil

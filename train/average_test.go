@@ -105,7 +105,9 @@ func TestAverageRefuses(t *testing.T) {
 	dir := t.TempDir()
 	finish(t, averagedBy(t, 0.9, dir))
 	for want, spoil := range map[string]func(means []formats.Array) []formats.Array{
-		`no average of parameter "fc1.weight", float32 of (6, 8)`: func(means []formats.Array) []formats.Array { return nil },
+		`no average of parameter "fc1.weight", float32 of (6, 8)`: func(means []formats.Array) []formats.Array {
+			return nil
+		},
 		`no average of parameter "fc2.bias", float32 of (3)`: func(means []formats.Array) []formats.Array {
 			for i, m := range means {
 				if m.Name == "average/fc2.bias" {

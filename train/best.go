@@ -27,8 +27,8 @@ func (b *best) see(s *State) bool {
 	return true
 }
 
-// KeepBest ends the training with the parameters of the epoch with the best accuracy of [Row.HeldOut].
-// It keeps them in the file Path.
+// KeepBest ends the training with the parameters of the epoch with the best accuracy of
+// [Row.HeldOut]. It keeps them in the file Path.
 type KeepBest struct {
 	Base
 	Path string
@@ -39,7 +39,8 @@ type KeepBest struct {
 // StateName is "keep-best".
 func (k *KeepBest) StateName() string { return "keep-best" }
 
-// State is the best epoch so far. A training that is resumed before that epoch writes the file again.
+// State is the best epoch so far. A training that is resumed before that epoch writes the file
+// again.
 func (k *KeepBest) State() any { return &k.best }
 
 // EpochEnd saves the parameters if the epoch is the best.

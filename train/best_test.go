@@ -32,12 +32,13 @@ func TestEarlyStop(t *testing.T) {
 	assert.Equal(t, ErrStop, e.TrainBegin(ups(accuracies...)), "resumed where it stopped")
 	e.Patience = 3
 	assert.NoError(t, e.TrainBegin(ups(accuracies...)), "resumed with more patience")
+	assert.NoError(t, (&EarlyStop{Patience: 2}).TrainBegin(ups(accuracies...)), "resumed from a run without early stopping")
 	e.Patience = 0
 	assert.ErrorContains(t, e.TrainBegin(ups()), "patience is 0 epochs: want at least 1")
 }
 
-// wayward trains for eight epochs at a rate that makes the accuracy rise and fall, with every stateful
-// callback.
+// wayward trains for eight epochs at a rate that makes the accuracy rise and fall, with every
+// stateful callback.
 func wayward(t *testing.T, dir string) *Trainer {
 	t.Helper()
 	tr := trainer(t, withDropout())
@@ -45,8 +46,8 @@ func wayward(t *testing.T, dir string) *Trainer {
 	plateau.Patience, plateau.Factor = 0, 0.5
 	tr.Epochs, tr.Schedule = 8, solver.Warmup{Steps: 2, Then: plateau}
 	tr.Callbacks = []Callback{
-		&EarlyStop{Patience: 5}, &KeepBest{Path: filepath.Join(dir, "best.safetensors")}, ReduceOnPlateau{Schedule: plateau},
-		Checkpoints{Dir: dir, Every: 1},
+		&EarlyStop{Patience: 5}, &KeepBest{Path: filepath.Join(dir, "best.safetensors")},
+		ReduceOnPlateau{Schedule: plateau}, Checkpoints{Dir: dir, Every: 1},
 	}
 	return tr
 }
@@ -56,7 +57,8 @@ func TestKeepsBest(t *testing.T) {
 	dir := t.TempDir()
 	tr := wayward(t, dir)
 	byEpoch := map[int]string{}
-	tr.Callbacks = append(tr.Callbacks, epochCallback{what: func(s *State) { byEpoch[s.Epoch] = paramBytes(t, s.Model) }})
+	tr.Callbacks = append(tr.Callbacks,
+		epochCallback{what: func(s *State) { byEpoch[s.Epoch] = paramBytes(t, s.Model) }})
 	e := finish(t, tr)
 	b := tr.Callbacks[0].(*EarlyStop).best
 	require.Less(t, b.Epoch, len(e.history), "a training whose last epoch is the best shows nothing")

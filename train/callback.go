@@ -8,8 +8,8 @@ import (
 	"convgraph/graph"
 )
 
-// A Callback is notified as a training runs. Returning an error aborts the training; [ErrStop] ends it
-// early without error. Embed [Base] to implement only the methods that matter.
+// A Callback is notified as a training runs. Returning an error aborts the training; [ErrStop] ends
+// it early without error. Embed [Base] to implement only the methods that matter.
 type Callback interface {
 	TrainBegin(*State) error
 	EpochBegin(*State) error
@@ -33,8 +33,8 @@ type StatefulArrays interface {
 	SetArrays([]formats.Array) // what Arrays returned, in any order
 }
 
-// ErrStop is what a callback returns to end the training early without error. The other callbacks are
-// still notified of the same event.
+// ErrStop is what a callback returns to end the training early without error. The other callbacks
+// are still notified of the same event.
 var ErrStop = errors.New("training stopped by a callback")
 
 // State is what a callback sees. The model's parameters are the ones in training.
@@ -51,13 +51,14 @@ type State struct {
 	MeanLoss float64 // over this epoch's steps so far, without the skipped ones
 	Skipped  int     // this epoch's steps with a NaN or an infinity
 	History  []Row   // a row for each finished epoch
-	// Diverging describes what looks diverged after the last epoch, though every number is finite: the
-	// loss rose tenfold, or every image is taken for one class after such a rise. It is "" otherwise.
+	// Diverging describes what looks diverged after the last epoch, though every number is finite:
+	// the loss rose tenfold, or every image is taken for one class after such a rise. It is ""
+	// otherwise.
 	Diverging string
 	Elapsed   time.Duration // over all runs, if the training was resumed
 
-	// Ranks are the speeds of the processes that train together, over the last second; nil if there is
-	// only one process.
+	// Ranks are the speeds of the processes that train together, over the last second; nil if there
+	// is only one process.
 	Ranks []RankSpeed
 
 	snapshot func([]Setting) (*Checkpoint, error)

@@ -13,9 +13,9 @@ import (
 	"convgraph/train/solver"
 )
 
-// A Checkpoint holds everything that a training needs to continue as if it had never stopped. There is
-// no random state: the order of the samples, augmentation and dropout are functions of the seed and the
-// step.
+// A Checkpoint holds everything that a training needs to continue as if it had never stopped. There
+// is no random state: the order of the samples, augmentation and dropout are functions of the seed
+// and the step.
 type Checkpoint struct {
 	Settings []Setting // of the run that wrote it
 	Flags    []Setting // of that run's command line
@@ -34,15 +34,15 @@ type Checkpoint struct {
 	arrays    []formats.Array            // the callbacks' arrays, by StateName and name: average/fc1.weight
 }
 
-// snapshot returns a checkpoint of the present state. It shares the training's arrays. Parameters that
-// aren't finite are an error.
+// snapshot returns a checkpoint of the present state. It shares the training's arrays. Parameters
+// that aren't finite are an error.
 func (r *run) snapshot(settings []Setting) (*Checkpoint, error) {
 	if err := r.checkParams(); err != nil {
 		return nil, err
 	}
 	c := &Checkpoint{
-		Settings: settings, Epochs: r.Epochs, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss, Skipped: r.skipped,
-		History: r.state.History, Seconds: r.state.Elapsed.Seconds(), solver: r.Solver.State(),
+		Settings: settings, Epochs: r.Epochs, Step: r.state.Step, Epoch: r.state.Epoch, LossSum: r.loss,
+		Skipped: r.skipped, History: r.state.History, Seconds: r.state.Elapsed.Seconds(), solver: r.Solver.State(),
 		callbacks: map[string]json.RawMessage{},
 	}
 	for _, p := range r.Model.Params() {
@@ -126,9 +126,9 @@ func (r *run) restore(c *Checkpoint) error {
 	return nil
 }
 
-// Checkpoints writes checkpoints into a folder: after every epoch, when the training is interrupted,
-// and as Every and Interval say. It keeps the last two. It must come after the [Stateful] callbacks, so
-// that a checkpoint has their states after the same event.
+// Checkpoints writes checkpoints into a folder: after every epoch, when the training is
+// interrupted, and as Every and Interval say. It keeps the last two. It must come after the
+// [Stateful] callbacks, so that a checkpoint has their states after the same event.
 type Checkpoints struct {
 	Base
 	Dir      string
@@ -167,9 +167,9 @@ func (c Checkpoints) save(s *State) error {
 	return c.removeOthers(s.Step)
 }
 
-// removeOthers removes all checkpoints but the one just written and the one before it. A checkpoint of
-// a later step is from an abandoned continuation of this run, or corrupt: it would be taken for the
-// newest.
+// removeOthers removes all checkpoints but the one just written and the one before it. A checkpoint
+// of a later step is from an abandoned continuation of this run, or corrupt: it would be taken for
+// the newest.
 func (c Checkpoints) removeOthers(step int) error {
 	paths, err := checkpointPaths(c.Dir)
 	if err != nil {

@@ -30,8 +30,8 @@ func written(t testing.TB, dir string) (path string, data []byte) {
 	return paths[len(paths)-1], data
 }
 
-// TestCheckpointDetectsFlippedBits flips a bit of each byte: once the bit that turns small letters into
-// capitals, which encoding/json ignores in keys, and once another.
+// TestCheckpointDetectsFlippedBits flips a bit of each byte: once the bit that turns small letters
+// into capitals, which encoding/json ignores in keys, and once another.
 func TestCheckpointDetectsFlippedBits(t *testing.T) {
 	_, data := written(t, t.TempDir())
 	_, err := decodeCheckpoint(data)
@@ -50,8 +50,8 @@ func TestCheckpointDetectsFlippedBits(t *testing.T) {
 	}
 }
 
-// TestSkipsCorruptCheckpoint warns of a corrupt newest checkpoint and reads the one before it. It fails
-// if that is corrupt, too.
+// TestSkipsCorruptCheckpoint warns of a corrupt newest checkpoint and reads the one before it. It
+// fails if that is corrupt, too.
 func TestSkipsCorruptCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	newest, data := written(t, dir)
@@ -78,8 +78,8 @@ func TestSkipsCorruptCheckpoint(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// TestRemovesLaterCheckpoints resumes from an older checkpoint. The first new one replaces those of later
-// steps, corrupt or not, and keeps the one that was resumed.
+// TestRemovesLaterCheckpoints resumes from an older checkpoint. The first new one replaces those of
+// later steps, corrupt or not, and keeps the one that was resumed.
 func TestRemovesLaterCheckpoints(t *testing.T) {
 	dir := t.TempDir()
 	_, data := written(t, dir)
@@ -97,7 +97,8 @@ func TestRemovesLaterCheckpoints(t *testing.T) {
 	require.ErrorIs(t, err, stop)
 	paths, err := checkpointPaths(dir)
 	require.NoError(t, err)
-	assert.Equal(t, []string{checkpointPath(dir, 4), checkpointPath(dir, 5)}, paths, "the first epoch's end, and step 5")
+	assert.Equal(t, []string{checkpointPath(dir, 4), checkpointPath(dir, 5)}, paths,
+		"the first epoch's end, and step 5")
 	_, err = readCheckpoint(paths[0])
 	assert.NoError(t, err)
 }
@@ -115,14 +116,16 @@ func TestDifferencesOfLongValues(t *testing.T) {
 	start, end := strings.Repeat("a", 500), strings.Repeat("é", 300)
 	c := &Checkpoint{Settings: []Setting{{"model", start + "1" + end}}}
 	assert.Equal(t, []string{
-		"model: …" + start[:30] + "1" + strings.Repeat("é", 34) + "… then, …" + start[:30] + "22" + strings.Repeat("é", 34) + "… now",
+		"model: …" + start[:30] + "1" + strings.Repeat("é", 34) + "… then, …" + start[:30] + "22" +
+			strings.Repeat("é", 34) + "… now",
 	}, c.Differences([]Setting{{"model", start + "22" + end}}))
-	assert.Equal(t, []string{"model: " + start[:100] + "… then, b now"}, (&Checkpoint{Settings: []Setting{{"model", start}}}).
-		Differences([]Setting{{"model", "b"}}))
+	assert.Equal(t, []string{"model: " + start[:100] + "… then, b now"},
+		(&Checkpoint{Settings: []Setting{{"model", start}}}).
+			Differences([]Setting{{"model", "b"}}))
 }
 
-// FuzzReadCheckpoint reads any bytes, with and without verifying the checksum. A training either refuses
-// the checkpoint or resumes at a valid step.
+// FuzzReadCheckpoint reads any bytes, with and without verifying the checksum. A training either
+// refuses the checkpoint or resumes at a valid step.
 func FuzzReadCheckpoint(f *testing.F) {
 	_, data := written(f, f.TempDir())
 	f.Add(data)
@@ -158,7 +161,8 @@ func TestCheckpointsByTime(t *testing.T) {
 		dir := t.TempDir()
 		stop := errors.New("stop")
 		tr := trainer(t, small())
-		tr.Callbacks = []Callback{Checkpoints{Dir: dir, Interval: interval}, at{Step: 3, What: func() error { return stop }}}
+		tr.Callbacks = []Callback{Checkpoints{Dir: dir, Interval: interval},
+			at{Step: 3, What: func() error { return stop }}}
 		_, err := tr.Run(context.Background())
 		require.ErrorIs(t, err, stop)
 		c, err := LatestCheckpoint(dir, nil)
@@ -171,10 +175,12 @@ func TestCheckpointsByTime(t *testing.T) {
 	}
 }
 
-// TestIntervalCountsFromNewestCheckpoint restarts the time at each checkpoint, and at a resumed one.
+// TestIntervalCountsFromNewestCheckpoint restarts the time at each checkpoint, and at a resumed
+// one.
 func TestIntervalCountsFromNewestCheckpoint(t *testing.T) {
 	const hour = time.Hour
-	s := &State{saved: 5 * hour, Step: 1, snapshot: func([]Setting) (*Checkpoint, error) { return nil, errors.New("it is time") }}
+	s := &State{saved: 5 * hour, Step: 1,
+		snapshot: func([]Setting) (*Checkpoint, error) { return nil, errors.New("it is time") }}
 	c := Checkpoints{Interval: hour}
 	s.Elapsed = 5*hour + hour/2
 	assert.NoError(t, c.StepEnd(s))

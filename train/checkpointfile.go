@@ -46,8 +46,8 @@ type record struct {
 // ErrNoCheckpoint is the error of a folder without checkpoints.
 var ErrNoCheckpoint = errors.New("there is no checkpoint")
 
-// LatestCheckpoint reads the newest checkpoint in a folder. If that is corrupt, it calls warn, which may
-// be nil, and reads the one before it.
+// LatestCheckpoint reads the newest checkpoint in a folder. If that is corrupt, it calls warn,
+// which may be nil, and reads the one before it.
 func LatestCheckpoint(dir string, warn func(error)) (*Checkpoint, error) {
 	paths, err := checkpointPaths(dir)
 	if err != nil {
@@ -71,7 +71,8 @@ func LatestCheckpoint(dir string, warn func(error)) (*Checkpoint, error) {
 // RemoveCheckpoints removes a folder's checkpoints, before another run begins there.
 func RemoveCheckpoints(dir string) error { return removeAll(dir, filePattern) }
 
-// MarkFinished marks the newest checkpoint in a folder as that of a run that has written its results.
+// MarkFinished marks the newest checkpoint in a folder as that of a run that has written its
+// results.
 func MarkFinished(dir string) error {
 	c, err := LatestCheckpoint(dir, nil)
 	if err != nil || c.Finished {
@@ -85,8 +86,8 @@ func checkpointPath(dir string, step int) string {
 	return filepath.Join(dir, fmt.Sprintf("checkpoint-%09d.safetensors", step))
 }
 
-// checkpointPaths returns a folder's checkpoints, the newest last: the steps in their names are padded
-// with zeros.
+// checkpointPaths returns a folder's checkpoints, the newest last: the steps in their names are
+// padded with zeros.
 func checkpointPaths(dir string) ([]string, error) { return pathsIn(dir, filePattern) }
 
 // write writes the file into a folder, whole or not at all.

@@ -14,9 +14,9 @@ type Confusion struct {
 	Counts [][]int // [true][predicted]
 }
 
-// Confuse predicts every image of a set, skipping corrupt ones, and calls listen with each prediction.
-// The names are the model's, or the set's if the model has none. A NaN or an infinity among the outputs
-// is an error.
+// Confuse predicts every image of a set, skipping corrupt ones, and calls listen with each
+// prediction. The names are the model's, or the set's if the model has none. A NaN or an infinity
+// among the outputs is an error.
 func Confuse(m *graph.Model, ds dataset.Dataset, listen ...func(Prediction)) (*Confusion, error) {
 	spec := m.Spec()
 	if !ds.Shape().Eq(spec.Input) {

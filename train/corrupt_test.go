@@ -13,9 +13,9 @@ import (
 	"convgraph/train/solver"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/corrupt.md")
 
-// TestErrorTable makes the table of corrupt checkpoints in docs/damage.md.
+// TestErrorTable makes the table of corrupt checkpoints in docs/corrupt.md.
 func TestErrorTable(t *testing.T) {
 	_, data := written(t, t.TempDir())
 	read := func(data []byte) error {
@@ -46,6 +46,7 @@ func TestErrorTable(t *testing.T) {
 		{What: "no whole checkpoint", Err: all},
 		{What: "another network's", Err: resumed(func(tr *Trainer) { tr.Model = trainer(t, withDropout()).Model })},
 		{What: "of another batch or data", Err: resumed(func(tr *Trainer) { tr.Batch = 9 })},
-		{What: "of another optimizer", Err: resumed(func(tr *Trainer) { tr.Solver, _ = solver.New("sgd", solver.Config{LR: 1}) })},
+		{What: "of another optimizer",
+			Err: resumed(func(tr *Trainer) { tr.Solver, _ = solver.New("sgd", solver.Config{LR: 1}) })},
 	})
 }

@@ -19,7 +19,8 @@ func TestSameBitsOnAnyMachine(t *testing.T) {
 		runtime.GOMAXPROCS(procs)
 		ops.SetWorkers(0)
 	})
-	for name, spec := range map[string]func() *graph.Spec{"simpleconvnet": simpleConvNet, "lenet": leNet, "alexnet": alexNet, "resnet": resNet} {
+	for name, spec := range map[string]func() *graph.Spec{"simpleconvnet": simpleConvNet, "lenet": leNet,
+		"alexnet": alexNet, "resnet": resNet} {
 		t.Run(name, func(t *testing.T) {
 			var first *ending
 			for _, procs := range []int{1, 2} {

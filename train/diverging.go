@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// divergenceFactor is the rise of the loss over its lowest value that counts as divergence. No schedule,
-// dropout or augmentation makes a loss rise that far.
+// divergenceFactor is the rise of the loss over its lowest value that counts as divergence. No
+// schedule, dropout or augmentation makes a loss rise that far.
 const divergenceFactor = 10
 
 // watch detects a training that diverges although every number stays finite.
@@ -33,12 +33,12 @@ func (w *watch) step(loss float64) {
 	w.highest = max(w.highest, loss)
 }
 
-// epoch observes the mean loss of an epoch and the model's predictions for training images, counted by
-// class. It describes what looks diverged, or returns "".
+// epoch observes the mean loss of an epoch and the model's predictions for training images, counted
+// by class. It describes what looks diverged, or returns "".
 //
-// A tenfold rise counts only above ln(classes), the cross-entropy of guessing: when a finished model is
-// trained further, its loss may rise from 0.001 to 0.01. A single class for every image counts only
-// after such a rise: slow networks begin that way.
+// A tenfold rise counts only above ln(classes), the cross-entropy of guessing: when a finished
+// model is trained further, its loss may rise from 0.001 to 0.01. A single class for every image
+// counts only after such a rise: slow networks begin that way.
 func (w *watch) epoch(mean float64, answers []int) string {
 	lowest := w.lowest
 	w.lowest = min(w.lowest, mean)
@@ -89,7 +89,8 @@ func (w *Warnings) EpochEnd(s *State) error {
 		return nil
 	}
 	w.warned = true
-	_, err := fmt.Fprintf(w.W, "warning: the training seems to have diverged in epoch %d: %s; a smaller learning rate may help\n",
+	_, err := fmt.Fprintf(w.W,
+		"warning: the training seems to have diverged in epoch %d: %s; a smaller learning rate may help\n",
 		s.Epoch, s.Diverging)
 	return err
 }

@@ -43,7 +43,8 @@ func TestDivergedButFinite(t *testing.T) {
 			continue
 		}
 		assert.Contains(t, states.said[0], "the mean loss is ")
-		assert.Regexp(t, `^warning: the training seems to have diverged in epoch 1: the mean loss is \S+, it has been \S+; a smaller learning rate may help\n$`, text.String())
+		assert.Regexp(t, `^warning: the training seems to have diverged in epoch 1: the mean loss is \S+, `+
+			`it has been \S+; a smaller learning rate may help\n$`, text.String())
 	}
 }
 
@@ -56,7 +57,8 @@ func TestWatch(t *testing.T) {
 	assert.Empty(t, w.epoch(2.9, mixed), "less than tenfold")
 	assert.Equal(t, "the mean loss is 3, it has been 0.3", w.epoch(3, mixed))
 	w.step(50)
-	assert.Equal(t, "every training image is taken for class 1, after a loss of 50 that has been 0.3", w.epoch(1.1, one), "dead after a leap")
+	assert.Equal(t, "every training image is taken for class 1, after a loss of 50 that has been 0.3",
+		w.epoch(1.1, one), "dead after a leap")
 	assert.Empty(t, w.epoch(1.1, mixed), "recovered")
 
 	w = newWatch([]Row{{TrainLoss: 0.001}, {TrainLoss: 0.002}})

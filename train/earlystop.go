@@ -2,7 +2,8 @@ package train
 
 import "fmt"
 
-// EarlyStop ends the training when the accuracy of [Row.HeldOut] hasn't improved for Patience epochs.
+// EarlyStop ends the training when the accuracy of [Row.HeldOut] hasn't improved for Patience
+// epochs.
 type EarlyStop struct {
 	Base
 	Patience int

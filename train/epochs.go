@@ -11,9 +11,10 @@ import (
 
 const epochPattern = "epoch-*.safetensors"
 
-// KeepEpochs keeps the parameters of every epoch in a folder: epoch-000.safetensors before training,
-// epoch-001.safetensors after the first epoch, and so on. Each file is written whole or not at all. It
-// must come before [Checkpoints], so that an epoch's checkpoint implies the epoch's file.
+// KeepEpochs keeps the parameters of every epoch in a folder: epoch-000.safetensors before
+// training, epoch-001.safetensors after the first epoch, and so on. Each file is written whole or
+// not at all. It must come before [Checkpoints], so that an epoch's checkpoint implies the epoch's
+// file.
 type KeepEpochs struct {
 	Base
 	Dir string
@@ -54,8 +55,8 @@ func removeAll(dir, pattern string) error {
 	return nil
 }
 
-// pathsIn returns a folder's files that match a pattern, sorted by name; none if there is no folder.
-// Unlike filepath.Glob it doesn't interpret brackets in the folder's own name.
+// pathsIn returns a folder's files that match a pattern, sorted by name; none if there is no
+// folder. Unlike filepath.Glob it doesn't interpret brackets in the folder's own name.
 func pathsIn(dir, pattern string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -49,8 +49,9 @@ type Prediction struct {
 	Logits                  []float32 // valid until the next prediction
 }
 
-// Rank returns how many classes the model finds likelier than the label: those with a greater logit, and
-// of equal logits those with a smaller index. A label that the model has no class for ranks last.
+// Rank returns how many classes the model finds likelier than the label: those with a greater
+// logit, and of equal logits those with a smaller index. A label that the model has no class for
+// ranks last.
 func (p Prediction) Rank() (before int) {
 	if p.Label >= len(p.Logits) {
 		return len(p.Logits)
@@ -85,8 +86,8 @@ func (p Prediction) checkFinite() error {
 	return nil
 }
 
-// eachPrediction calls use with the model's prediction for each sample, in their order, skipping corrupt
-// images. It returns the first error of use.
+// eachPrediction calls use with the model's prediction for each sample, in their order, skipping
+// corrupt images. It returns the first error of use.
 func eachPrediction(m *graph.Model, ds dataset.Dataset, use func(Prediction) error) error {
 	classes := m.Classes()
 	logits := make([]float32, evaluationBatch*classes)
@@ -100,7 +101,8 @@ func eachPrediction(m *graph.Model, ds dataset.Dataset, use func(Prediction) err
 		}
 		for i, label := range batch.Labels {
 			row := logits[i*classes : (i+1)*classes]
-			if err := use(Prediction{Index: batch.Indices[i], Label: label, Predicted: argMax(row), Logits: row}); err != nil {
+			if err := use(Prediction{Index: batch.Indices[i], Label: label, Predicted: argMax(row),
+				Logits: row}); err != nil {
 				return err
 			}
 		}

@@ -19,11 +19,12 @@ import (
 	"convgraph/train/dataset"
 )
 
-// brightest returns a model whose class is the brightest of an image's three pixels, and nine images of
-// which it gets six right.
+// brightest returns a model whose class is the brightest of an image's three pixels, and nine
+// images of which it gets six right.
 func brightest(t *testing.T) (*graph.Model, dataset.Dataset) {
 	t.Helper()
-	m, err := graph.New(graph.Sequential("brightest", tensor.Shape{1, 1, 3}, graph.He(), graph.Affine{Units: 3}, graph.Softmax{}))
+	m, err := graph.New(graph.Sequential("brightest", tensor.Shape{1, 1, 3}, graph.He(), graph.Affine{Units: 3},
+		graph.Softmax{}))
 	require.NoError(t, err)
 	copy(m.Params()[0].Value.Float32s(), []float32{1, 0, 0, 0, 1, 0, 0, 0, 1})
 	labels := []uint8{0, 0, 0, 1, 1, 1, 2, 2, 1}
@@ -46,8 +47,8 @@ func TestEvaluate(t *testing.T) {
 	assert.Zero(t, Score{}.Accuracy())
 }
 
-// TestPredictions checks the order, the ranks of the labels and the probabilities. All pixels but the
-// brightest are equal, so the other classes rank by their index.
+// TestPredictions checks the order, the ranks of the labels and the probabilities. All pixels but
+// the brightest are equal, so the other classes rank by their index.
 func TestPredictions(t *testing.T) {
 	m, ds := brightest(t)
 	i, want := 0, []int{0, 0, 1, 0, 0, 0, 0, 2, 1}
@@ -96,7 +97,8 @@ func TestConfusion(t *testing.T) {
 	assert.Equal(t, [][]int{{2, 1, 0}, {1, 3, 0}, {1, 0, 1}}, c.Counts)
 	assert.Equal(t, Score{Right: 6, Total: 9}, c.Score())
 	r := c.Report()
-	assert.Equal(t, ClassReport{Name: "0", Right: 2, Images: 3, Predicted: 4, Precision: 0.5, Recall: 2. / 3}, r.Classes[0])
+	assert.Equal(t, ClassReport{Name: "0", Right: 2, Images: 3, Predicted: 4, Precision: 0.5, Recall: 2. / 3},
+		r.Classes[0])
 	assert.Equal(t, ClassReport{Name: "2", Right: 1, Images: 2, Predicted: 1, Precision: 1, Recall: 0.5}, r.Classes[2])
 
 	_, err = Confuse(m, images(t, tensor.Shape{1, 2, 4}, 1, 3, 1))
@@ -147,9 +149,14 @@ func TestTrainerRefuses(t *testing.T) {
 		"epochs is 0: want at least 1": func(tr *Trainer) { tr.Epochs = 0 },
 		"batch is 0: want at least 1":  func(tr *Trainer) { tr.Batch = 0 },
 		"the test set is empty":        func(tr *Trainer) { tr.Test = images(t, tensor.Shape{1, 2, 4}, 0, 3, 1) },
-		`model "small" takes images of (1, 2, 4), the training set has (1, 2, 3)`:                             func(tr *Trainer) { tr.Train = images(t, tensor.Shape{1, 2, 3}, 9, 3, 1) },
-		`model "small" has 3 classes, the test set 4: want as many outputs (units or filters) of layer "fc1"`: func(tr *Trainer) { tr.Test = images(t, tensor.Shape{1, 2, 4}, 9, 4, 1) },
-		`sampling is "sorted": want shuffle or replace`:                                                       func(tr *Trainer) { tr.Sampling = "sorted" },
+		`model "small" takes images of (1, 2, 4), the training set has (1, 2, 3)`: func(tr *Trainer) {
+			tr.Train = images(t, tensor.Shape{1, 2, 3}, 9, 3, 1)
+		},
+		`model "small" has 3 classes, the test set 4: want as many outputs (units or filters) ` +
+			`of layer "fc1"`: func(tr *Trainer) {
+			tr.Test = images(t, tensor.Shape{1, 2, 4}, 9, 4, 1)
+		},
+		`sampling is "sorted": want shuffle or replace`: func(tr *Trainer) { tr.Sampling = "sorted" },
 	} {
 		tr := trainer(t, small())
 		change(tr)
@@ -158,8 +165,8 @@ func TestTrainerRefuses(t *testing.T) {
 	}
 }
 
-// TestEpochsAreMeasuredOnAllClasses: of a set that is sorted by class, the samples that the accuracy
-// after an epoch is measured on are drawn from all of it, by the seed.
+// TestEpochsAreMeasuredOnAllClasses: of a set that is sorted by class, the samples that the
+// accuracy after an epoch is measured on are drawn from all of it, by the seed.
 func TestEpochsAreMeasuredOnAllClasses(t *testing.T) {
 	sorted := sortedSet(t, 100)
 	tr := trainer(t, small())

@@ -12,7 +12,8 @@ import (
 
 // ExampleEvaluate counts the right answers of a model whose class is the brightest pixel.
 func ExampleEvaluate() {
-	m, err := graph.New(graph.Sequential("brightest", tensor.Shape{1, 1, 2}, graph.He(), graph.Affine{Units: 2}, graph.Softmax{}))
+	m, err := graph.New(graph.Sequential("brightest", tensor.Shape{1, 1, 2}, graph.He(), graph.Affine{Units: 2},
+		graph.Softmax{}))
 	if err != nil {
 		panic(err)
 	}

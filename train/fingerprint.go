@@ -7,7 +7,8 @@ import (
 	"convgraph/train/dataset"
 )
 
-// Fingerprint returns a short text that identifies a data set: its size, and a hash of [dataset.Digest].
+// Fingerprint returns a short text that identifies a data set: its size, and a hash of
+// [dataset.Digest].
 func Fingerprint(ds dataset.Dataset) (string, error) {
 	h := sha256.New()
 	if err := dataset.Digest(ds, h); err != nil {

@@ -33,8 +33,8 @@ func WriteHistory(w io.Writer, rows []Row) error {
 	for _, r := range rows {
 		_, accuracy := r.HeldOut()
 		err := out.Write([]string{
-			strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), shortest(r.TrainLoss), shortest(r.TrainAccuracy), shortest(accuracy),
-			fmt.Sprintf("%.3f", r.Seconds),
+			strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), shortest(r.TrainLoss), shortest(r.TrainAccuracy),
+			shortest(accuracy), fmt.Sprintf("%.3f", r.Seconds),
 		})
 		if err != nil {
 			return err

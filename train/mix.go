@@ -10,16 +10,16 @@ import (
 	"convgraph/train/dataset"
 )
 
-// mixer mixes the images of a batch in pairs, and their targets: the first with the last, the second with
-// the last but one. A batch's order is random, so the pairs are, too.
+// mixer mixes the images of a batch in pairs, and their targets: the first with the last, the
+// second with the last but one. A batch's order is random, so the pairs are, too.
 //
 // Mixup (Zhang et al. 2018) replaces images a and b with targets s and t by
 //
 //	λ·a + (1-λ)·b with target λ·s + (1-λ)·t,   and the same with a and b exchanged,
 //
-// for λ from Beta(α, α). CutMix (Yun et al. 2019) exchanges a rectangle of 1-λ of the area, and mixes the
-// targets by that area. With both, each pair gets one of the two with equal probability. The result
-// depends on the seed and the step alone.
+// for λ from Beta(α, α). CutMix (Yun et al. 2019) exchanges a rectangle of 1-λ of the area, and
+// mixes the targets by that area. With both, each pair gets one of the two with equal probability.
+// The result depends on the seed and the step alone.
 type mixer struct {
 	mixup, cutmix float64 // α of each; 0: off
 	seed          uint64
@@ -43,8 +43,8 @@ func (m *mixer) mix(batch *dataset.Minibatch, shape []int, step int) {
 	}
 }
 
-// minAlpha and maxAlpha bound α. Below, nearly all shares are 0 or 1, and Beta underflows; above, all are
-// a half.
+// minAlpha and maxAlpha bound α. Below, nearly all shares are 0 or 1, and Beta underflows; above,
+// all are a half.
 const minAlpha, maxAlpha = 0.05, 1000
 
 func isAlpha(v float64) bool { return v == 0 || v >= minAlpha && v <= maxAlpha }

@@ -12,7 +12,8 @@ import (
 	"convgraph/train/dataset"
 )
 
-// pairs is a batch of n images of 2x6x5 whose values are all their number, and their one-hot targets.
+// pairs is a batch of n images of 2x6x5 whose values are all their number, and their one-hot
+// targets.
 func pairs(n int) *dataset.Minibatch {
 	const size = 60
 	b := &dataset.Minibatch{X: make([]float32, n*size), T: make([]float32, n*n), Labels: make([]int, n)}
@@ -81,8 +82,8 @@ func TestCutMixExchangesRectangles(t *testing.T) {
 	assert.True(t, mean > 0.2 && mean < 0.5, "%v of the area is exchanged", mean)
 }
 
-// TestMixingGivesTheSameBits from any number of workers and when it is resumed within an epoch, and isn't
-// a training without it.
+// TestMixingGivesTheSameBits from any number of workers and when it is resumed within an epoch, and
+// isn't a training without it.
 func TestMixingGivesTheSameBits(t *testing.T) {
 	t.Cleanup(func() { ops.SetWorkers(0) })
 	mixed := func() *Trainer {
@@ -110,7 +111,8 @@ func TestMixingGivesTheSameBits(t *testing.T) {
 // TestRefusesInvalidMixing.
 func TestRefusesInvalidMixing(t *testing.T) {
 	for _, alpha := range []float64{-1, 0.01, 1001, math.NaN()} {
-		for _, set := range []func(*Trainer){func(tr *Trainer) { tr.Mixup = alpha }, func(tr *Trainer) { tr.CutMix = alpha }} {
+		for _, set := range []func(*Trainer){func(tr *Trainer) { tr.Mixup = alpha },
+			func(tr *Trainer) { tr.CutMix = alpha }} {
 			tr := trainer(t, small())
 			set(tr)
 			require.ErrorContains(t, tr.Check(), "want 0, or 0.05 to 1000")

@@ -10,9 +10,9 @@ import (
 	"convgraph/internal/xmath"
 )
 
-// OnNaN is what happens to a step whose loss or gradients contain a NaN or an infinity. They never reach
-// the parameters. Parameters may still overflow in an update that is too large: no checkpoint holds
-// them, and the training ends with that epoch.
+// OnNaN is what happens to a step whose loss or gradients contain a NaN or an infinity. They never
+// reach the parameters. Parameters may still overflow in an update that is too large: no checkpoint
+// holds them, and the training ends with that epoch.
 type OnNaN string
 
 const (
@@ -23,8 +23,8 @@ const (
 	SkipNaN OnNaN = "skip"
 )
 
-// ErrDiverged is the error of a training whose loss, gradients or parameters became NaN or infinite.
-// The same training fails the same way again.
+// ErrDiverged is the error of a training whose loss, gradients or parameters became NaN or
+// infinite. The same training fails the same way again.
 var ErrDiverged = errors.New("diverged")
 
 // divergence is ErrDiverged with its own text.
@@ -35,8 +35,8 @@ func (d divergence) Unwrap() []error { return []error{d.error, ErrDiverged} }
 // advice ends the errors of divergence.
 const advice = "a smaller learning rate, or clipping the gradients, may help"
 
-// nonFinite describes what is NaN or infinite in this step, such as "the loss is NaN". It returns "" if
-// nothing is.
+// nonFinite describes what is NaN or infinite in this step, such as "the loss is NaN". It returns
+// "" if nothing is.
 func (r *run) nonFinite(loss float64) (string, error) {
 	if !xmath.IsFinite(loss) {
 		return fmt.Sprintf("the loss is %v", loss), nil
@@ -57,9 +57,11 @@ func (r *run) nonFinite(loss float64) (string, error) {
 func (r *run) stopOnNaN(what string) error {
 	first, err := r.firstNonFinite()
 	if err != nil {
-		return fmt.Errorf("%s at step %d (epoch %d); searching for its source: %w", what, r.state.Step+1, r.state.Epoch, err)
+		return fmt.Errorf("%s at step %d (epoch %d); searching for its source: %w",
+			what, r.state.Step+1, r.state.Epoch, err)
 	}
-	return divergence{fmt.Errorf("%s at step %d (epoch %d), first seen in %s: %s; the parameters are those before the step",
+	return divergence{fmt.Errorf(
+		"%s at step %d (epoch %d), first seen in %s: %s; the parameters are those before the step",
 		what, r.state.Step+1, r.state.Epoch, first, advice)}
 }
 
@@ -81,10 +83,12 @@ func (r *run) checkSkipped() error {
 	}
 	first, err := r.firstNonFinite()
 	if err != nil {
-		return fmt.Errorf("all %d steps of epoch %d were skipped; searching for the source of their NaN: %w", r.skipped, r.state.Epoch, err)
+		return fmt.Errorf("all %d steps of epoch %d were skipped; searching for the source of their NaN: %w",
+			r.skipped, r.state.Epoch, err)
 	}
 	if first != "" { // of the epoch's last step; nothing is known of it if the training was resumed after it
 		first = ", the last for a NaN or an infinity first seen in " + first
 	}
-	return divergence{fmt.Errorf("all %d steps of epoch %d were skipped%s: nothing is learned", r.skipped, r.state.Epoch, first)}
+	return divergence{fmt.Errorf("all %d steps of epoch %d were skipped%s: nothing is learned",
+		r.skipped, r.state.Epoch, first)}
 }

@@ -70,8 +70,8 @@ const (
 	stop
 )
 
-// together returns err, unless another process ends the training: if the context is done or a callback
-// stops the training in one of them, it ends in all after the same step.
+// together returns err, unless another process ends the training: if the context is done or a
+// callback stops the training in one of them, it ends in all after the same step.
 func (r *run) together(ctx context.Context, err error) error {
 	if r.Peers == nil || err != nil && !errors.Is(err, ErrStop) {
 		return err
@@ -150,7 +150,8 @@ func (r *run) sameParameters() error {
 		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 4*len(values)))
 	}
 	return ranks.Agree(r.Peers, []ranks.Fact{
-		{Name: fmt.Sprintf("hash of the parameters after epoch %d", r.state.Epoch), Value: fmt.Sprintf("%x", h.Sum(nil)[:8])},
+		{Name: fmt.Sprintf("hash of the parameters after epoch %d", r.state.Epoch),
+			Value: fmt.Sprintf("%x", h.Sum(nil)[:8])},
 	})
 }
 

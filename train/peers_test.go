@@ -45,7 +45,8 @@ func finishTogether(t *testing.T, all []*Trainer) []ending {
 	return endings
 }
 
-// TestAnyNumberOfProcesses: a training by any number of processes ends with the bits of one process.
+// TestAnyNumberOfProcesses: a training by any number of processes ends with the bits of one
+// process.
 func TestAnyNumberOfProcesses(t *testing.T) {
 	for name, spec := range map[string]func() *graph.Spec{
 		"simpleconvnet": simpleConvNet, "lenet": leNet, "alexnet": alexNet, "resnet": resNet, "dropout": withDropout,

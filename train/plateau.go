@@ -2,8 +2,8 @@ package train
 
 import "convgraph/train/solver"
 
-// ReduceOnPlateau gives a plateau schedule the error on held-out images after each epoch: 1 less the
-// accuracy of [Row.HeldOut].
+// ReduceOnPlateau gives a plateau schedule the error on held-out images after each epoch: 1 less
+// the accuracy of [Row.HeldOut].
 type ReduceOnPlateau struct {
 	Base
 	Schedule *solver.Plateau

@@ -33,7 +33,8 @@ func (p *ProgressBar) TrainBegin(s *State) error {
 
 // StepEnd advances the bar.
 func (p *ProgressBar) StepEnd(s *State) error {
-	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f%s%s", s.Epoch, s.Trainer.Epochs, s.MeanLoss, p.accuracy, skipped(s)))
+	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f%s%s", s.Epoch, s.Trainer.Epochs, s.MeanLoss, p.accuracy,
+		skipped(s)))
 	return p.bar.Add(s.Batch)
 }
 
@@ -47,8 +48,8 @@ func (p *ProgressBar) EpochEnd(s *State) error {
 	return nil
 }
 
-// ProgressLines writes a line after each epoch, for logs and pipes. Within an epoch it writes a line
-// every half minute, the first one after three seconds.
+// ProgressLines writes a line after each epoch, for logs and pipes. Within an epoch it writes a
+// line every half minute, the first one after three seconds.
 type ProgressLines struct {
 	Base
 	W io.Writer

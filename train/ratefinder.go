@@ -14,8 +14,8 @@ import (
 type RateTest struct {
 	Rates  []float64 // of each step, rising by a constant factor
 	Losses []float64 // of each step, smoothed over the steps before
-	// Suggested is the rate at which the loss has fallen half way. Lowest is the rate with the lowest
-	// loss; it is too high to train with.
+	// Suggested is the rate at which the loss has fallen half way. Lowest is the rate with the
+	// lowest loss; it is too high to train with.
 	Suggested, Lowest float64
 }
 
@@ -36,10 +36,10 @@ const (
 	leastFall = 0.05
 )
 
-// FindRate trains for up to 120 steps with a learning rate that rises from 1e-7 to 10, until the loss is
-// four times its lowest value (Smith 2017, Cyclical learning rates), and suggests a rate. It ignores the
-// trainer's callbacks and checkpoint. The model's parameters and the solver's state are useless
-// afterwards.
+// FindRate trains for up to 120 steps with a learning rate that rises from 1e-7 to 10, until the
+// loss is four times its lowest value (Smith 2017, Cyclical learning rates), and suggests a rate.
+// It ignores the trainer's callbacks and checkpoint. The model's parameters and the solver's state
+// are useless afterwards.
 func FindRate(ctx context.Context, t *Trainer) (*RateTest, error) {
 	tr := *t
 	tr.Callbacks, tr.Resume, tr.Schedule, tr.OnNaN = nil, nil, rising{}, StopOnNaN
@@ -106,9 +106,9 @@ func (r *run) steps(ctx context.Context, n int, more func(loss float64) bool) er
 	}
 }
 
-// judge finds the rates to suggest. The loss of single small batches is noisy, so it searches where the
-// mean over some steps is half way between the level at the lowest rates, which change nothing, and the
-// lowest loss.
+// judge finds the rates to suggest. The loss of single small batches is noisy, so it searches where
+// the mean over some steps is half way between the level at the lowest rates, which change nothing,
+// and the lowest loss.
 func (r *RateTest) judge() error {
 	lowest := 0
 	for i, loss := range r.Losses {

@@ -11,8 +11,8 @@ import (
 	"convgraph/ops"
 )
 
-// TestFindRate: rates rise to where the loss explodes, the suggestion is below the rate of the lowest loss, and
-// any number of workers finds the same.
+// TestFindRate: rates rise to where the loss explodes, the suggestion is below the rate of the
+// lowest loss, and any number of workers finds the same.
 func TestFindRate(t *testing.T) {
 	t.Cleanup(func() { ops.SetWorkers(0) })
 	find := func() *RateTest {
@@ -27,7 +27,8 @@ func TestFindRate(t *testing.T) {
 		assert.Greater(t, test.Rates[i], test.Rates[i-1])
 	}
 	assert.Len(t, test.Losses, len(test.Rates))
-	assert.True(t, test.Suggested > 1e-5 && test.Suggested < test.Lowest, "%v, lowest at %v", test.Suggested, test.Lowest)
+	assert.True(t, test.Suggested > 1e-5 && test.Suggested < test.Lowest, "%v, lowest at %v", test.Suggested,
+		test.Lowest)
 	for _, workers := range []int{1, 3} {
 		ops.SetWorkers(workers)
 		assert.Equal(t, test, find())

@@ -115,7 +115,8 @@ func TestInterruptedBeforeTheFirstStep(t *testing.T) {
 func TestInterruptedWithoutCheckpoint(t *testing.T) {
 	ctx, interrupt := context.WithCancel(context.Background())
 	tr := trainer(t, small())
-	tr.Callbacks = []Callback{Checkpoints{Dir: filepath.Join(t.TempDir(), "missing")}, at{Step: 2, What: func() error { interrupt(); return nil }}}
+	tr.Callbacks = []Callback{Checkpoints{Dir: filepath.Join(t.TempDir(), "missing")},
+		at{Step: 2, What: func() error { interrupt(); return nil }}}
 	_, err := tr.Run(ctx)
 	require.ErrorContains(t, err, "interrupted: checkpoint: write ")
 	require.NotErrorIs(t, err, context.Canceled)
@@ -139,7 +140,10 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	c, err := LatestCheckpoint(dir, nil)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*Trainer){
-		"checkpoint: got step 3 after 0 epochs, want 2 steps an epoch: the batch size or the data are others": func(tr *Trainer) { tr.Batch = 6 },
+		"checkpoint: got step 3 after 0 epochs, want 2 steps an epoch: " +
+			"the batch size or the data are others": func(tr *Trainer) {
+			tr.Batch = 6
+		},
 		"has no parameter \"fc2.bias\"":               func(tr *Trainer) { tr.Model = trainer(t, small()).Model },
 		"state: got optimizer \"adam\", want \"sgd\"": func(tr *Trainer) { tr.Solver = sgd(t, 0.1) },
 	} {
@@ -171,7 +175,8 @@ func TestNaNStopsBeforeTheParameters(t *testing.T) {
 		return nil
 	}}}
 	_, err := tr.Run(context.Background())
-	assert.EqualError(t, err, `the loss is NaN at step 4 (epoch 1), first seen in parameter "fc1.weight": a smaller learning rate, or clipping the gradients, may help; the parameters are those before the step`)
+	assert.EqualError(t, err, `the loss is NaN at step 4 (epoch 1), first seen in parameter "fc1.weight": `+
+		`a smaller learning rate, or clipping the gradients, may help; the parameters are those before the step`)
 	assert.Equal(t, before, paramBytes(t, tr.Model))
 
 	c, err := LatestCheckpoint(dir, nil)
@@ -210,7 +215,8 @@ func TestSkipNaNContinues(t *testing.T) {
 // TestInfiniteParametersAreNotSaved: an update may overflow float32 though its gradient doesn't.
 // Checkpoints and the end of the epoch fail then.
 func TestInfiniteParametersAreNotSaved(t *testing.T) {
-	const want = `parameter "fc1.weight" has been NaN or infinite since step %d (epoch 1) or before: a smaller learning rate, or clipping the gradients, may help`
+	const want = `parameter "fc1.weight" has been NaN or infinite since step %d (epoch 1) or before: ` +
+		`a smaller learning rate, or clipping the gradients, may help`
 	overflow := func(tr *Trainer) func() error {
 		return func() error { tr.Model.Params()[0].Value.Float32s()[0] = float32(math.Inf(1)); return nil }
 	}
@@ -235,7 +241,9 @@ func TestAllStepsSkipped(t *testing.T) {
 	tr := trainer(t, small())
 	tr.OnNaN, tr.Epochs, tr.Train = SkipNaN, 3, spoiltAfterOne{tr.Train}
 	_, err := tr.Run(context.Background())
-	assert.EqualError(t, err, `all 4 steps of epoch 2 were skipped, the last for a NaN or an infinity first seen in input "x": nothing is learned`)
+	assert.EqualError(t, err,
+		`all 4 steps of epoch 2 were skipped, the last for a NaN or an infinity first seen in input "x": `+
+			`nothing is learned`)
 }
 
 // spoiltAfterOne is a set with a NaN in every image from the second epoch on.
@@ -286,7 +294,8 @@ func TestReadOnlyFolder(t *testing.T) {
 		t.Skip("every folder can be written: the user is root, or the system is Windows")
 	}
 	dir := t.TempDir()
-	failsAtStep3(t, dir, func() error { return os.Chmod(dir, 0o555) }, func() error { return os.Chmod(dir, 0o755) }, os.ErrPermission)
+	failsAtStep3(t, dir, func() error { return os.Chmod(dir, 0o555) }, func() error { return os.Chmod(dir, 0o755) },
+		os.ErrPermission)
 }
 
 // TestReadOnlyDisk is TestReadOnlyFolder for root, on a disk of its own.

@@ -11,8 +11,8 @@ import (
 	"convgraph/train/dataset"
 )
 
-// Run trains to the last epoch, or until a callback stops it. When the context is done, it notifies the
-// callbacks and returns the context's error, or theirs if they fail to save their work.
+// Run trains to the last epoch, or until a callback stops it. When the context is done, it notifies
+// the callbacks and returns the context's error, or theirs if they fail to save their work.
 func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 	r, err := t.start()
 	if err != nil {
@@ -31,8 +31,8 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 	return r.result()
 }
 
-// interrupted notifies the callbacks. A failed one, such as a checkpoint that couldn't be written, takes
-// precedence over the context's error: there is nothing to resume.
+// interrupted notifies the callbacks. A failed one, such as a checkpoint that couldn't be written,
+// takes precedence over the context's error: there is nothing to resume.
 func (r *run) interrupted(err error) error {
 	if failed := r.notify(Callback.Interrupted); failed != nil {
 		return fmt.Errorf("interrupted: %w", failed)
@@ -79,7 +79,7 @@ func (t *Trainer) start() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: images, Damage: dataset.ReplaceDamaged})
+	loader, err := dataset.NewLoader(dataset.LoaderOptions{Batch: images, OnCorrupt: dataset.ReplaceCorrupt})
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,8 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 	return r.endEpoch(ctx)
 }
 
-// compute runs a turn of a step. The last turn returns the loss of the whole batch and has its gradients.
+// compute runs a turn of a step. The last turn returns the loss of the whole batch and has its
+// gradients.
 func (r *run) compute(batch *dataset.Minibatch, turn int) (loss float64, err error) {
 	r.mixer.mix(batch, r.Model.Spec().Input, r.state.Step)
 	if err := r.step.SetImages(batch.Images()); err != nil {
@@ -183,8 +184,8 @@ func (r *run) learn(loss float64, i int) error {
 	return r.notify(Callback.StepEnd)
 }
 
-// setTargets gives the step a batch's one-hot targets, smoothed and weighted. The set may have fewer
-// classes than the model: the targets of the others are 0 before smoothing.
+// setTargets gives the step a batch's one-hot targets, smoothed and weighted. The set may have
+// fewer classes than the model: the targets of the others are 0 before smoothing.
 func (r *run) setTargets(oneHot []float32, n int) {
 	targets, e := r.step.Targets().Float32s(), float32(r.LabelSmoothing)
 	classes, known := r.Model.Classes(), len(oneHot)/n
@@ -228,8 +229,8 @@ func (r *run) endEpoch(ctx context.Context) error {
 	}
 	r.state.Diverging = r.watch.epoch(r.meanLoss(r.state.StepsPerEpoch), answers)
 	row := Row{
-		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch), TrainAccuracy: train.Accuracy(),
-		TrainImages: train.Total,
+		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch),
+		TrainAccuracy: train.Accuracy(), TrainImages: train.Total,
 	}
 	if err := r.measureHeldOut(&row); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 // A Setting is one of the things that decide a training's result: the model, the data, a flag.
 type Setting struct{ Name, Value string }
 
-// Differences returns a line for each setting in which the run of a checkpoint differs. Of long values,
-// such as a model's spec, a line has only the part around the first difference.
+// Differences returns a line for each setting in which the run of a checkpoint differs. Of long
+// values, such as a model's spec, a line has only the part around the first difference.
 func (c *Checkpoint) Differences(settings []Setting) []string {
 	var differences []string
 	for _, now := range settings {
@@ -44,7 +44,8 @@ const (
 	excerptBefore = 30  // bytes of an excerpt before the first difference
 )
 
-// excerpts shortens two different values to the part around their first difference, if either is long.
+// excerpts shortens two different values to the part around their first difference, if either is
+// long.
 func excerpts(a, b string) (string, string) {
 	if max(len(a), len(b)) <= longestValue {
 		return a, b

@@ -49,8 +49,8 @@ func withDropout() *graph.Spec {
 		graph.Affine{Units: 6}, graph.ReLU{}, graph.Dropout{Rate: 0.5}, graph.Affine{Units: 3}, graph.Softmax{})
 }
 
-// simpleConvNet, leNet, resNet and alexNet are small networks of each kind, the last at its least size
-// with a few filters.
+// simpleConvNet, leNet, resNet and alexNet are small networks of each kind, the last at its least
+// size with a few filters.
 func simpleConvNet() *graph.Spec { return models.DefaultSimpleConvNet().Spec() }
 
 func leNet() *graph.Spec {
@@ -78,7 +78,8 @@ func trainer(t testing.TB, spec *graph.Spec) *Trainer {
 	plain := images(t, spec.Input, 4*batch+1, m.Classes(), 5)
 	shape := plain.Shape()
 	training, err := dataset.Augment(plain, 7, []dataset.Transform{
-		dataset.RandomCrop{Height: shape[1], Width: shape[2], Padding: 1}, dataset.Distort{Rotate: 10, ElasticAlpha: 3, ElasticSigma: 2},
+		dataset.RandomCrop{Height: shape[1], Width: shape[2], Padding: 1},
+		dataset.Distort{Rotate: 10, ElasticAlpha: 3, ElasticSigma: 2},
 	}, nil)
 	require.NoError(t, err)
 	result := NewTrainer(m, adam, training, images(t, spec.Input, 6, m.Classes(), 6))

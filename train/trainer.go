@@ -33,9 +33,10 @@ type Trainer struct {
 	EvalSamples    int  // images of each set for the accuracy after an epoch, drawn by Seed; 0: all
 	EvalFirst      bool // the first EvalSamples instead, as in the book, for sets that aren't sorted by class
 
-	// Peers are the other processes that train the same network with the same settings, or nil. Each
-	// computes a part of every batch; the result has the bits of one process. Every process needs the
-	// callbacks that decide something, such as EarlyStop; only the first needs those that write.
+	// Peers are the other processes that train the same network with the same settings, or nil.
+	// Each computes a part of every batch; the result has the bits of one process. Every process
+	// needs the callbacks that decide something, such as EarlyStop; only the first needs those that
+	// write.
 	Peers      ops.Peers
 	MicroBatch int // largest number of images computed at once, to save memory; 0: the whole batch
 
@@ -43,8 +44,8 @@ type Trainer struct {
 	Resume    *Checkpoint // to continue from, or nil
 }
 
-// NewTrainer returns a trainer with the book's settings: 20 epochs, batches of 100, accuracy on 1000
-// images.
+// NewTrainer returns a trainer with the book's settings: 20 epochs, batches of 100, accuracy on
+// 1000 images.
 func NewTrainer(m *graph.Model, s solver.Solver, train, test dataset.Dataset) *Trainer {
 	return &Trainer{
 		Model: m, Solver: s, Train: train, Test: test,
@@ -74,8 +75,8 @@ type Row struct {
 	TrainImages, HeldOutImages int // that the accuracies were measured on
 }
 
-// HeldOut returns the accuracy on images that aren't trained on, and the name of their set: validation,
-// or test in a training without a validation set.
+// HeldOut returns the accuracy on images that aren't trained on, and the name of their set:
+// validation, or test in a training without a validation set.
 func (r Row) HeldOut() (set string, accuracy float64) {
 	if r.Validated {
 		return "validation", r.ValidationAccuracy
@@ -92,8 +93,8 @@ func (t *Trainer) StepsPerEpoch() int { return t.Train.Len() / max(1, t.batch())
 // batch returns the batch size, at most the training set's size.
 func (t *Trainer) batch() int { return min(t.Batch, t.Train.Len()) }
 
-// Check returns the error that Run would begin with: invalid settings, a model that can't be trained, or
-// data that don't fit the model.
+// Check returns the error that Run would begin with: invalid settings, a model that can't be
+// trained, or data that don't fit the model.
 func (t *Trainer) Check() error {
 	switch {
 	case t.Epochs < 1:
@@ -109,7 +110,8 @@ func (t *Trainer) Check() error {
 	case !isAlpha(t.Mixup), !isAlpha(t.CutMix):
 		return fmt.Errorf("mixup is %g and CutMix %g: want 0, or %g to %d", t.Mixup, t.CutMix, minAlpha, maxAlpha)
 	case t.CutMix > 0 && len(t.Model.Spec().Input) != 3:
-		return fmt.Errorf("model %q takes %v: CutMix wants images (channels, height, width)", t.Model.Spec().Name, t.Model.Spec().Input)
+		return fmt.Errorf("model %q takes %v: CutMix wants images (channels, height, width)",
+			t.Model.Spec().Name, t.Model.Spec().Input)
 	case t.Model.Dtype() != tensor.Float32:
 		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
 	case !slices.ContainsFunc(t.Model.Params(), (*graph.Parameter).Trained):

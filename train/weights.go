@@ -16,7 +16,8 @@ func (t *Trainer) checkWeights() error {
 		return nil
 	}
 	if loss := t.Model.Spec().Loss; loss != "" && loss != graph.CrossEntropy {
-		return fmt.Errorf("class weights are for the loss %q: model %q has %q", graph.CrossEntropy, t.Model.Spec().Name, loss)
+		return fmt.Errorf("class weights are for the loss %q: model %q has %q",
+			graph.CrossEntropy, t.Model.Spec().Name, loss)
 	}
 	if got, want := len(t.ClassWeights), t.Model.Classes(); got != want {
 		return fmt.Errorf("got %d class weights, want %d, one for each class of the model", got, want)
@@ -34,8 +35,8 @@ func (t *Trainer) checkWeights() error {
 //
 //	weight = samples / (classes · samples of the class)
 //
-// and 0 for a class without samples. Their mean over the samples is 1. The model may have more classes
-// than the set.
+// and 0 for a class without samples. Their mean over the samples is 1. The model may have more
+// classes than the set.
 func BalancedWeights(ds dataset.Dataset, classes int) ([]float64, error) {
 	counts, err := dataset.Counts(ds)
 	if err != nil {

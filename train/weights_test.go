@@ -22,8 +22,9 @@ func TestBalancedWeights(t *testing.T) {
 	assert.Equal(t, []float64{0.75, 0, 1.5, 0}, weights)
 }
 
-// TestClassWeights: weights of 1 train to what no weights do but for rounding, others to something else, the same
-// from any number of workers and when it is resumed; a class of weight 0 isn't learned.
+// TestClassWeights: weights of 1 train to what no weights do but for rounding, others to something
+// else, the same from any number of workers and when it is resumed; a class of weight 0 isn't
+// learned.
 func TestClassWeights(t *testing.T) {
 	t.Cleanup(func() { ops.SetWorkers(0) })
 	weighted := func(weights ...float64) *Trainer {
@@ -78,7 +79,8 @@ func TestRefusesInvalidWeights(t *testing.T) {
 	spec.Layers, spec.Loss = spec.Layers[:1], graph.MeanSquaredError
 	tr := trainer(t, spec)
 	tr.ClassWeights = []float64{1, 1, 1}
-	require.ErrorContains(t, tr.Check(), `class weights are for the loss "cross_entropy": model "small" has "mean_squared_error"`)
+	require.ErrorContains(t, tr.Check(),
+		`class weights are for the loss "cross_entropy": model "small" has "mean_squared_error"`)
 	_, err := tr.Model.NewStep(2, graph.WithWeightedTargets())
 	require.ErrorContains(t, err, `got weighted targets with the loss "mean_squared_error": want "cross_entropy"`)
 }

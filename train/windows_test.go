@@ -32,8 +32,8 @@ func noise(t testing.TB) string {
 	return dir
 }
 
-// TestWindowsGiveTheSameBits trains on pictures that are read in windows: any number of workers, and a
-// training that is interrupted in an epoch and resumed, end with the same parameters.
+// TestWindowsGiveTheSameBits trains on pictures that are read in windows: any number of workers,
+// and a training that is interrupted in an epoch and resumed, end with the same parameters.
 func TestWindowsGiveTheSameBits(t *testing.T) {
 	t.Cleanup(func() { ops.SetWorkers(0) })
 	dir := noise(t)
@@ -44,7 +44,8 @@ func TestWindowsGiveTheSameBits(t *testing.T) {
 	}
 	checkpoints := t.TempDir()
 	first := windows(t, dir)
-	first.Callbacks = []Callback{Checkpoints{Dir: checkpoints, Every: 1}, at{Step: 5, What: func() error { return ErrStop }}}
+	first.Callbacks = []Callback{Checkpoints{Dir: checkpoints, Every: 1},
+		at{Step: 5, What: func() error { return ErrStop }}}
 	finish(t, first)
 	rest := windows(t, dir)
 	var err error

@@ -16,7 +16,7 @@ import (
 	"convgraph/viz"
 )
 
-var update = flag.Bool("update", false, "write the golden pictures anew")
+var update = flag.Bool("update", false, "rewrite the golden pictures")
 
 func TestPictures(t *testing.T) {
 	filters, small := gabors(30, 1, 5, 0.4), noise(30, 1, 5, 0.02)

@@ -26,7 +26,8 @@ func (g Graph) DOT(w io.Writer) error {
 }
 
 func dotHead(b *bytes.Buffer, title string) {
-	b.WriteString("digraph {\n\trankdir=TB\n\tnode [shape=box style=\"rounded,filled\" fontname=\"Helvetica\" fontsize=11]\n")
+	b.WriteString(
+		"digraph {\n\trankdir=TB\n\tnode [shape=box style=\"rounded,filled\" fontname=\"Helvetica\" fontsize=11]\n")
 	b.WriteString("\tedge [fontname=\"Helvetica\" fontsize=9 color=\"#5b6270\"]\n")
 	if title != "" {
 		fmt.Fprintf(b, "\tlabel=%s labelloc=t fontname=\"Helvetica\" fontsize=14\n", quoteDOT(title))

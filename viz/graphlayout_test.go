@@ -208,7 +208,7 @@ func randomBackward(t *rapid.T, saved [][]string, node func(string, string, Node
 				"reads") {
 				edge(s, id)
 			}
-			if rapid.Bool().Draw(t, "goes on") {
+			if rapid.Bool().Draw(t, "continues") {
 				gradients = append(gradients, id)
 			}
 		}

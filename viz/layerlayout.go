@@ -123,7 +123,8 @@ func (l *layerLayout) stack() {
 
 // follows reports whether a layer only changes the values of the layer it reads.
 func (l *layerLayout) follows(layer LayerNode) bool {
-	if len(layer.Reads) != 1 || l.Layers[layer.Reads[0]].Kind == LayerInput || l.Layers[layer.Reads[0]].Block != layer.Block {
+	if len(layer.Reads) != 1 || l.Layers[layer.Reads[0]].Kind == LayerInput ||
+		l.Layers[layer.Reads[0]].Block != layer.Block {
 		return false
 	}
 	return layer.Kind == LayerNorm || layer.Kind == LayerActivation || layer.Kind == LayerOther

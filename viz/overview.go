@@ -87,7 +87,7 @@ func (o Overview) outputs() []float32 {
 	return o.Probabilities
 }
 
-// heading returns the title of the bars and the word for what each one stands for.
+// heading returns the title of the bars and the word for what each one shows.
 func (o Overview) heading() (heading, what string) {
 	switch {
 	case len(o.Values) > 0:
@@ -173,9 +173,9 @@ func (o Overview) bars() block {
 	const height, width, names = 14, 420, 150
 	rows := column(3, alignStart)
 	for _, class := range o.order() {
-		share, text, stands := o.output(class)
+		share, text, highlighted := o.output(class)
 		face, colour := bodyText, hairline
-		if stands {
+		if highlighted {
 			face, colour = boldText, blue
 		}
 		length := 1
@@ -193,7 +193,7 @@ func (o Overview) bars() block {
 
 // output returns a bar's relative length, its text, and whether it is highlighted: the likeliest
 // class, or a label above 1/2. Bars of values show magnitudes.
-func (o Overview) output(class int) (share float32, text string, stands bool) {
+func (o Overview) output(class int) (share float32, text string, highlighted bool) {
 	v := o.outputs()[class]
 	switch {
 	case len(o.Values) > 0:

@@ -68,12 +68,14 @@ func (c RateCurve) plot() (*plot.Plot, error) {
 // points checks that the rates fit a logarithmic axis and the losses are numbers.
 func (c RateCurve) points() (plotter.XYs, error) {
 	if len(c.Rates) < 2 || len(c.Losses) != len(c.Rates) {
-		return nil, fmt.Errorf("got %d rates and %d losses, want equal numbers, at least 2", len(c.Rates), len(c.Losses))
+		return nil, fmt.Errorf("got %d rates and %d losses, want equal numbers, at least 2",
+			len(c.Rates), len(c.Losses))
 	}
 	points := make(plotter.XYs, len(c.Rates))
 	for i, rate := range c.Rates {
 		if i > 0 && rate <= c.Rates[i-1] || !(rate > 0) || !xmath.IsFinite(c.Losses[i]) {
-			return nil, fmt.Errorf("rate %v with loss %v: want rising rates above 0 and finite losses", rate, c.Losses[i])
+			return nil, fmt.Errorf("rate %v with loss %v: want rising rates above 0 and finite losses",
+				rate, c.Losses[i])
 		}
 		points[i] = plotter.XY{X: rate, Y: c.Losses[i]}
 	}

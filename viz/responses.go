@@ -32,7 +32,8 @@ func (r Responses) Image() (image.Image, error) {
 		label{fmt.Sprintf("the image, %d×%d", r.Input.Bounds().Dx(), r.Input.Bounds().Dy()), smallText, faintInk})
 	body := column(16, alignStart, input, grid(orDefault(r.Columns, 4), 14, pairs))
 	return render(page(r.Title, body, legend("its least value", "its greatest", grey),
-		fmt.Sprintf("every filter and every response (%d×%d) scaled to its own min … max, a response's range below it; weights %v",
+		fmt.Sprintf("every filter and every response (%d×%d) scaled to its own min … max, a response's range below "+
+			"it; weights %v",
 			r.Maps.Width, r.Maps.Height, RangeOf(r.Filters.Data)),
 		warnNotFinite(r.Maps.Data))), nil
 }

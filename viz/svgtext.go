@@ -16,14 +16,16 @@ func (t *svgText) printf(format string, args ...any) { fmt.Fprintf(t, format, ar
 
 // head starts a picture of a size, with an accessible name.
 func (t *svgText) head(size point, name string) {
-	t.printf(`<svg xmlns="http://www.w3.org/2000/svg" class="graph" width="%s" height="%s" viewBox="0 0 %[1]s %[2]s" role="img" aria-labelledby="graph-title">`+"\n",
+	t.printf(`<svg xmlns="http://www.w3.org/2000/svg" class="graph" width="%s" height="%s" viewBox="0 0 %[1]s %[2]s" `+
+		`role="img" aria-labelledby="graph-title">`+"\n",
 		px(math.Ceil(size.x)), px(math.Ceil(size.y)))
 	t.printf("<title id=\"graph-title\">%s</title>\n", escape(name))
 }
 
 // tip draws the arrow at the end of a line.
 func (t *svgText) tip(id string) {
-	t.printf(`<marker id="%s" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">`+
+	t.printf(`<marker id="%s" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" `+
+		`markerUnits="userSpaceOnUse" orient="auto">`+
 		`<path d="M0 0.8 L8 4 L0 7.2 Z"/></marker>`+"\n", id)
 }
 

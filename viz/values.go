@@ -95,7 +95,8 @@ func (f Filters) check() error {
 			f.Height, f.Width)
 	}
 	if want := f.Out * f.In * f.Height * f.Width; len(f.Data) != want {
-		return fmt.Errorf("filters: got %d weights for %dx%dx%dx%d (out, in, height, width), want %d", len(f.Data), f.Out,
+		return fmt.Errorf("filters: got %d weights for %dx%dx%dx%d (out, in, height, width), want %d",
+			len(f.Data), f.Out,
 			f.In, f.Height, f.Width, want)
 	}
 	return nil

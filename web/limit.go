@@ -109,7 +109,8 @@ func (c *limitedConn) CloseWrite() error {
 }
 
 // tooMany is the answer to a connection beyond the limits.
-const tooMany = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: application/json\r\n" +
+const tooMany = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: " +
+	"application/json\r\n" +
 	"Content-Length: 50\r\n\r\n" + `{"error":"too many connections: try again later"}` + "\n"
 
 // sayTooMany answers before any request. Over TLS that is impossible: the connection is just

@@ -196,7 +196,8 @@ func TestBodiesAreBounded(t *testing.T) {
 	status, body = send(t, "POST", s.url+"/echo", strings.NewReader(strings.Repeat("x", 101)))
 	assert.Equal(t, 413, status)
 	assert.Equal(t, "the body: got 101 bytes, want at most 100", reason(t, body))
-	status, body = send(t, "POST", s.url+"/echo", struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 101))}) // of unknown length
+	// of unknown length
+	status, body = send(t, "POST", s.url+"/echo", struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 101))})
 	assert.Equal(t, 413, status)
 	assert.Contains(t, body, "too large")
 }
@@ -227,8 +228,8 @@ func TestRefusesOtherSites(t *testing.T) {
 	for host, want := range map[string]int{
 		"evil.example": 421, "evil.example:80": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421,
 		"localhost.evil.example": 421,
-		"localhost":              200, "LOCALHOST:99": 200, "net.localhost": 200, "127.0.0.9": 200, "[::1]:80": 200, "[::1]": 200,
-		"localhost.": 200,
+		"localhost":              200, "LOCALHOST:99": 200, "net.localhost": 200, "127.0.0.9": 200, "[::1]:80": 200,
+		"[::1]": 200, "localhost.": 200,
 	} {
 		status, _ := send(t, "GET", s.url+"/echo", nil, "Host", host)
 		assert.Equal(t, want, status, host)

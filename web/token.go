@@ -17,7 +17,8 @@ const leastToken = 16
 // CheckToken returns an error for a token that is too short or can't be sent in a header.
 func CheckToken(token string) error {
 	if len(token) < leastToken {
-		return fmt.Errorf("got a token of %d characters, want at least %d that nobody can guess, such as openssl rand -hex 16 prints", len(token), leastToken)
+		return fmt.Errorf("got a token of %d characters, want at least %d that nobody can guess, "+
+			"such as openssl rand -hex 16 prints", len(token), leastToken)
 	}
 	if strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return errors.New("the token holds a space or a character that isn't ASCII, which no HTTP header can carry")

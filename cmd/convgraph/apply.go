@@ -137,8 +137,9 @@ func firstConvolution(m *graph.Model) (conv *convolution, normalize []graph.Part
 	}
 	slices.Reverse(normalize)
 	if conv.channels() != 1 && conv.channels() != 3 {
-		return nil, nil, fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image",
-			m.Spec().Name, conv.channels())
+		return nil, nil,
+			fmt.Errorf("model %q: filters of %d channels: want 1 (grey) or 3 (colour) to apply them to an image",
+				m.Spec().Name, conv.channels())
 	}
 	return conv, normalize, nil
 }

@@ -56,14 +56,18 @@ func TestApplyFailures(t *testing.T) {
 	params, out := saved(t, builtIn(t, "lenet")), filepath.Join(dir, "x.png")
 	small := filepath.Join(dir, "small.png")
 	writePNG(t, small, image.NewGray(image.Rect(0, 0, 3, 30)))
-	fail(t, cli.Failed, `small.png: model "apply": layer 1 "filters" (Conv2D{Filters: 6, Kernel: Square(5)}, input (1, 30, 3)): width: a window of 5 doesn't fit an input of 3 padded to 3`,
+	fail(t, cli.Failed,
+		`small.png: model "apply": layer 1 "filters" (Conv2D{Filters: 6, Kernel: Square(5)}, input (1, 30, 3)): `+
+			`width: a window of 5 doesn't fit an input of 3 padded to 3`,
 		"apply", params, small, "-o", out)
 	late := saved(t, graph.Sequential("late", tensor.Shape{1, 8, 8}, graph.He(), graph.ReLU{},
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
-	fail(t, cli.Failed, `model "late" has ReLU before its first convolution: its filters don't see the image`, "apply", late, "-o", out)
+	fail(t, cli.Failed, `model "late" has ReLU before its first convolution: its filters don't see the image`,
+		"apply", late, "-o", out)
 	deep := saved(t, graph.Sequential("deep", tensor.Shape{2, 8, 8}, graph.He(),
 		graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}))
-	fail(t, cli.Failed, `model "deep": filters of 2 channels: want 1 (grey) or 3 (colour) to apply them to an image`, "apply", deep, "-o", out)
+	fail(t, cli.Failed, `model "deep": filters of 2 channels: want 1 (grey) or 3 (colour) to apply them to an image`,
+		"apply", deep, "-o", out)
 	fail(t, cli.BadUsage, "-most is 0: want at least 1", "apply", params, "-o", out, "-most", "0")
 	assert.NoFileExists(t, out)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"convgraph/classify"
+	"convgraph/cmd/internal/training"
 	"convgraph/graph"
 	"convgraph/insight"
 	"convgraph/internal/cli"
@@ -18,9 +19,10 @@ import (
 
 // atlas is convgraph atlas.
 type atlas struct {
-	Params string   `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
-	Out    pngFile  `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
-	Data   string   `type:"given" want:"a folder or files" help:"Also show the parts of these images that excite each unit most: a folder of pictures with all its subfolders, or data in any other form that convgraph train -data takes. Without it a model of MNIST's digits is shown the embedded test images." placeholder:"PATH"`
+	Params string  `arg:"" help:"A model's params.safetensors, or squeezenet (built in)."`
+	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
+	Data   string  `type:"given" want:"a folder or files" help:"Also show the parts of these images that excite each unit most: a folder of pictures with all its subfolders, or data in any other form that convgraph train -data takes. Without it a model of MNIST's digits is shown the embedded test images." placeholder:"PATH"`
+	training.IDXFlags
 	Images int      `default:"1000" help:"Search this many images, spread evenly over all (0: all)."`
 	Layers []string `name:"layer" help:"Layers to show, as convgraph summary lists them (default: at most 10 convolutions, affine layers or blocks)." placeholder:"NAME,…"`
 	Units  int      `default:"8" help:"Units of each layer, spread evenly."`

@@ -116,8 +116,8 @@ func (c *atlas) imagesOfSet(m *graph.Model) (each eachImage, count int, err erro
 			}
 			pixels := make([]float32, input.TotalSize())
 			_, err := set.Sample(i, pixels)
-			if damaged, ok := errors.AsType[*dataset.DamagedError](err); ok {
-				fmt.Fprintln(os.Stderr, "left out:", damaged)
+			if corrupt, ok := errors.AsType[*dataset.CorruptError](err); ok {
+				fmt.Fprintln(os.Stderr, "left out:", corrupt)
 				continue
 			}
 			if err != nil {
@@ -132,9 +132,16 @@ func (c *atlas) imagesOfSet(m *graph.Model) (each eachImage, count int, err erro
 }
 
 func (c *atlas) imagesOfIDX(m *graph.Model) (each eachImage, count int, err error) {
-	_, set, err := openData(c.Data)
-	if err != nil || !set.Shape().Eq(m.Spec().Input) {
+	_, set, err := openData(c.Data, c.IDXFlags)
+	if err != nil {
 		return nil, 0, err
+	}
+	if input := m.Spec().Input; !set.Shape().Eq(input) {
+		if c.Data == "" {
+			return nil, 0, nil
+		}
+		return nil, 0, fmt.Errorf("model %q takes %s, the images in %s are %s", m.Spec().Name, shapeText(input), c.Data,
+			shapeText(set.Shape()))
 	}
 	indices := spread(set.Len(), cmp.Or(c.Images, set.Len()))
 	return func(use func(string, []float32) error) error {

@@ -72,10 +72,10 @@ func TestAtlasSearchesEveryForm(t *testing.T) {
 		data := copied
 		if form == "csv" {
 			data = filepath.Join(copied, "images.csv")
-			writeText(t, filepath.Join(copied, "train", "folder 0", "damaged.png"), "no picture")
+			writeText(t, filepath.Join(copied, "train", "folder 0", "corrupt.png"), "no picture")
 			list, err := os.ReadFile(data)
 			require.NoError(t, err)
-			writeText(t, data, string(list)+"train/folder 0/damaged.png,folder 0,train\n")
+			writeText(t, data, string(list)+"train/folder 0/corrupt.png,folder 0,train\n")
 		}
 		assert.Equal(t, want, answers(data), form)
 	}

@@ -52,7 +52,7 @@ func (c *confusion) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	set.reportDamage(os.Stderr)
+	set.reportCorrupt(os.Stderr)
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return fmt.Errorf("-o: %w", err)
 	}

@@ -19,7 +19,8 @@ import (
 func TestConfusion(t *testing.T) {
 	params, data := saved(t, builtIn(t, "lenet-modern")), digitsFolder(t, 60)
 	dir := filepath.Join(t.TempDir(), "pictures")
-	assert.Regexp(t, `^accuracy \d+\.\d\d% \(\d+/60\), \d+ misclassified; pictures in `, succeed(t, "confusion", params, "-o", dir, "-data", data, "-most", "12"))
+	assert.Regexp(t, `^accuracy \d+\.\d\d% \(\d+/60\), \d+ misclassified; pictures in `,
+		succeed(t, "confusion", params, "-o", dir, "-data", data, "-most", "12"))
 	requireGolden(t, "confusion.png", filepath.Join(dir, "confusion.png"))
 	requireGolden(t, "misclassified.png", filepath.Join(dir, "misclassified.png"))
 
@@ -73,7 +74,8 @@ func TestConfusionFailures(t *testing.T) {
 	dir := t.TempDir()
 	other := saved(t, graph.Sequential("other", tensor.Shape{1, 8, 8}, graph.He(), graph.Affine{Units: 10},
 		graph.Softmax{}))
-	fail(t, cli.Failed, `model "other" takes images of (1, 8, 8), the set has (1, 28, 28)`, "confusion", other, "-o", dir)
+	fail(t, cli.Failed, `model "other" takes images of (1, 8, 8), the set has (1, 28, 28)`,
+		"confusion", other, "-o", dir)
 	few := saved(t, graph.Sequential("few", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 3},
 		graph.Softmax{}))
 	fail(t, cli.Failed, `model "few" has 3 classes, the data 10: want a model of the data`, "confusion", few, "-o", dir)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"convgraph/classify"
+	"convgraph/cmd/internal/training"
 	"convgraph/graph"
 	"convgraph/pretrained"
 	"convgraph/train/dataset"
@@ -58,14 +59,11 @@ func (f pngFile) Validate() error {
 }
 
 // openData opens a folder of IDX files, or the embedded MNIST for an empty path.
-func openData(dir string) (train, test dataset.Dataset, err error) {
+func openData(dir string, flags training.IDXFlags) (train, test dataset.Dataset, err error) {
 	if dir == "" {
 		return mnist.Load()
 	}
-	if note := dataset.IDXNote(dir); note != "" {
-		fmt.Fprintln(os.Stderr, note)
-	}
-	return dataset.OpenIDX(dir)
+	return flags.Open(dir, os.Stderr)
 }
 
 // evaluated holds the flags that select the images to measure a model on.
@@ -74,6 +72,7 @@ type evaluated struct {
 	Train bool   `help:"Use the training images, not the test images."`
 	Seed  uint64 `default:"1" help:"The training's -seed. It selects the test images if the data has no test part."`
 
+	training.IDXFlags
 	LabelColumn string `help:"Label column of Parquet files and lists (default: the declared one, or label)." placeholder:"NAME"`
 	AnyPath     bool   `help:"Let a list name files outside its folder."`
 
@@ -84,7 +83,7 @@ type evaluated struct {
 type evaluationSet struct {
 	dataset.Dataset
 	name     string              // of its images, for titles
-	pictures *dataset.Pictures   // nil for IDX files, which hold no pictures that can be damaged
+	pictures *dataset.Pictures   // nil for IDX files, which hold no pictures that can be corrupt
 	all      []*dataset.Pictures // training and test pictures
 }
 
@@ -119,7 +118,7 @@ func (e *evaluated) open(m *graph.Model) (*evaluationSet, error) {
 }
 
 func (e *evaluated) openIDX() (*evaluationSet, error) {
-	training, test, err := openData(e.Data)
+	training, test, err := openData(e.Data, e.IDXFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -151,15 +150,15 @@ func (e *evaluated) openPictures(spec *graph.Spec) (*evaluationSet, error) {
 	return &evaluationSet{Dataset: pictures, pictures: pictures, all: []*dataset.Pictures{training, test}}, nil
 }
 
-// reportDamage lists the files that aren't part of the set and the images that couldn't be read.
-func (s *evaluationSet) reportDamage(w io.Writer) {
+// reportCorrupt lists the files that aren't part of the set and the images that couldn't be read.
+func (s *evaluationSet) reportCorrupt(w io.Writer) {
 	for _, line := range dataset.LeftOutLines(s.all...) {
 		fmt.Fprintln(w, line)
 	}
 	if s.pictures == nil {
 		return
 	}
-	for _, d := range s.pictures.Damaged() {
+	for _, d := range s.pictures.CorruptImages() {
 		fmt.Fprintf(w, "left out: %v\n", d)
 	}
 }

@@ -46,7 +46,7 @@ func (c *eval) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	set.reportDamage(os.Stderr)
+	set.reportCorrupt(os.Stderr)
 	if c.JSON {
 		return writeJSON(stdout, c.report(confusion, top))
 	}

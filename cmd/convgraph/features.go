@@ -56,9 +56,9 @@ func (c *features) Run(stdout io.Writer) error {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return fmt.Errorf("-o: %w", err)
 	}
-	stages := stages(activations)
-	for i, stage := range stages {
-		if err := viz.WritePNG(c.page(i, len(stages), stage), c.maps(m, stage)); err != nil {
+	layers := rowsOf(activations)
+	for i, layer := range layers {
+		if err := viz.WritePNG(c.page(i, len(layers), layer), c.maps(m, layer)); err != nil {
 			return err
 		}
 	}
@@ -66,18 +66,18 @@ func (c *features) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.overview(m, s, stages, a); err != nil {
+	if err := c.overview(m, s, layers, a); err != nil {
 		return err
 	}
 	if c.JSON {
-		return writeJSON(stdout, pages{a.prediction, a.values, len(stages)})
+		return writeJSON(stdout, pages{a.prediction, a.values, len(layers)})
 	}
-	_, err = fmt.Fprintf(stdout, "%s%d pages and overview.png in %s\n", a.before("; "), len(stages), c.Out)
+	_, err = fmt.Fprintf(stdout, "%s%d pages and overview.png in %s\n", a.before("; "), len(layers), c.Out)
 	return err
 }
 
-// stages describes each layer: its name, its kind, its output.
-func stages(activations []graph.Activation) []viz.OverviewRow {
+// rowsOf describes each layer: its name, its kind, its output.
+func rowsOf(activations []graph.Activation) []viz.OverviewRow {
 	all := make([]viz.OverviewRow, len(activations))
 	for i, a := range activations {
 		all[i] = viz.OverviewRow{
@@ -105,9 +105,9 @@ func readsText(n *graph.Node) string {
 
 // page returns a page's path. All numbers have the same count of digits, at least two, so that the
 // names sort in the order of the layers.
-func (c *features) page(i, pages int, stage viz.OverviewRow) string {
+func (c *features) page(i, pages int, layer viz.OverviewRow) string {
 	digits := max(2, len(fmt.Sprint(pages)))
-	return filepath.Join(c.Out, fmt.Sprintf("%0*d-%s.png", digits, i+1, fileName(stage.Name)))
+	return filepath.Join(c.Out, fmt.Sprintf("%0*d-%s.png", digits, i+1, fileName(layer.Name)))
 }
 
 // fileName returns a layer's name with _ for every character that isn't safe in a file name.
@@ -121,9 +121,9 @@ func fileName(name string) string {
 	return string(safe)
 }
 
-func (c *features) maps(m *graph.Model, stage viz.OverviewRow) viz.FeatureMaps {
-	f := viz.FeatureMaps{Title: fmt.Sprintf("%s, %s (%s): %s", m.Spec().Name, stage.Name, stage.Detail,
-		filepath.Base(c.Image)), Maps: stage.Maps}
+func (c *features) maps(m *graph.Model, layer viz.OverviewRow) viz.FeatureMaps {
+	f := viz.FeatureMaps{Title: fmt.Sprintf("%s, %s (%s): %s", m.Spec().Name, layer.Name, layer.Detail,
+		filepath.Base(c.Image)), Maps: layer.Maps}
 	if c.Scale == "shared" {
 		f.Scale = viz.ScaleShared
 	}
@@ -131,7 +131,7 @@ func (c *features) maps(m *graph.Model, stage viz.OverviewRow) viz.FeatureMaps {
 }
 
 // overview draws the input, the layers worth showing, and the prediction.
-func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.OverviewRow, a *answer) error {
+func (c *features) overview(m *graph.Model, s *picture.Sample, layers []viz.OverviewRow, a *answer) error {
 	input, err := pictureOf(m.Spec(), s.Pixels)
 	if err != nil {
 		return err
@@ -144,11 +144,11 @@ func (c *features) overview(m *graph.Model, s *picture.Sample, stages []viz.Over
 	shown := overviewNodes(m)
 	for i, n := range m.Nodes() {
 		if shown[n] {
-			o.Rows = append(o.Rows, stages[i])
+			o.Rows = append(o.Rows, layers[i])
 		}
 	}
 	if len(shown) < len(changing(m)) {
-		o.Note = fmt.Sprintf("%d of %d layers: what the blocks give", len(shown), len(stages))
+		o.Note = fmt.Sprintf("%d of %d layers: what the blocks give", len(shown), len(layers))
 	}
 	return viz.WritePNG(filepath.Join(c.Out, "overview.png"), o)
 }

@@ -45,7 +45,8 @@ func TestFiltersOfPartialConnections(t *testing.T) {
 
 func TestFiltersFailures(t *testing.T) {
 	params, out := saved(t, builtIn(t, "lenet")), filepath.Join(t.TempDir(), "x.png")
-	fail(t, cli.BadUsage, `-layer is "f6": the convolutions of model "lenet" are c1, c3, c5`, "filters", params, "-o", out, "-layer", "f6")
+	fail(t, cli.BadUsage, `-layer is "f6": the convolutions of model "lenet" are c1, c3, c5`,
+		"filters", params, "-o", out, "-layer", "f6")
 	fail(t, cli.BadUsage, "missing flags: --out=PNG (see convgraph filters -help)", "filters", params)
 	flat := saved(t, graph.Sequential("flat", tensor.Shape{1, 2, 2}, graph.He(), graph.Affine{Units: 2},
 		graph.Softmax{}))

@@ -15,7 +15,9 @@ import (
 // TestFold folds a network with branches and predicts with the result.
 func TestFold(t *testing.T) {
 	params, out := saved(t, builtIn(t, "resnet20")), filepath.Join(t.TempDir(), "folded.safetensors")
-	assert.Regexp(t, `^19 of 19 BatchNorm layers are folded; the logits of 8 random inputs differ by at most [0-9.]+e-\d\d, the largest is [0-9.]+\n$`,
+	assert.Regexp(t,
+		`^19 of 19 BatchNorm layers are folded; the logits of 8 random inputs differ by at most [0-9.]+e-\d\d, `+
+			`the largest is [0-9.]+\n$`,
 		succeed(t, "fold", params, "-o", out))
 	var printed folding
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "fold", params, "-o", out, "-json")), &printed))
@@ -30,6 +32,8 @@ func TestFold(t *testing.T) {
 	assert.NotContains(t, succeed(t, "summary", out), "BatchNorm")
 
 	nothing := filepath.Join(t.TempDir(), "nothing.safetensors")
-	fail(t, cli.Failed, `model "resnet20": nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`, "fold", out, "-o", nothing)
+	fail(t, cli.Failed,
+		`model "resnet20": nothing to fold: want a BatchNorm that is the only reader of a Conv2D or Affine layer`,
+		"fold", out, "-o", nothing)
 	assert.NoFileExists(t, nothing)
 }

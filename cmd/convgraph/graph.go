@@ -71,7 +71,8 @@ func drawn(d *graph.Description, gradients bool) viz.Graph {
 	for _, n := range d.Nodes {
 		id := fmt.Sprint(n.ID)
 		g.Nodes = append(g.Nodes, viz.GraphNode{
-			ID: id, Label: n.Label, Detail: n.Detail, Kind: nodeKinds[n.Kind], Group: n.Layer, Shape: shapeText(n.Shape),
+			ID: id, Label: n.Label, Detail: n.Detail, Kind: nodeKinds[n.Kind], Group: n.Layer,
+			Shape: shapeText(n.Shape),
 		})
 		for _, in := range n.Inputs {
 			g.Edges = append(g.Edges, viz.GraphEdge{From: fmt.Sprint(in), To: id})

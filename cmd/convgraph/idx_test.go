@@ -81,5 +81,51 @@ func TestEvalWarnsOfClassesWithoutOutputs(t *testing.T) {
 	require.Equal(t, cli.OK, code)
 	text, err := os.ReadFile(warnings)
 	require.NoError(t, err)
-	assert.Equal(t, "the images have 10 classes, model \"five\" has 5: images of the others count as wrong\n", string(text))
+	assert.Equal(t, "the images have 10 classes, model \"five\" has 5: images of the others count as wrong\n",
+		string(text))
+}
+
+// TestAsStored reads EMNIST's files upright, with a remark, and as they are with -as-stored.
+func TestAsStored(t *testing.T) {
+	params, plain := saved(t, builtIn(t, "lenet-modern")), idxFolder(t, 30, 30)
+	emnist := t.TempDir()
+	for _, name := range []string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"} {
+		content, err := os.ReadFile(filepath.Join(plain, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(emnist, "emnist-digits-"+name), content, 0o644))
+	}
+	remark := filepath.Join(emnist, "emnist-digits") +
+		": EMNIST stores images transposed: they are turned upright; -as-stored leaves them\n"
+	for _, command := range [][]string{
+		{"eval", params, "-json"},
+		{"images", "-as", "parquet"},
+		{"maximize", params, "-layer", "c1", "-unit", "0", "-steps", "1", "-json"},
+		{"atlas", params, "-layer", "c1", "-units", "1", "-steps", "1", "-json"},
+	} {
+		run := func(data string, flags ...string) (result, stderr string) {
+			out := filepath.Join(t.TempDir(), "out.png")
+			args := append(command, append(flags, "-data", data)...)
+			if command[0] != "eval" {
+				args = append(args, "-o", out)
+			}
+			stderr = onStderr(t, func() { result = succeed(t, args...) })
+			if command[0] == "images" {
+				content, err := os.ReadFile(filepath.Join(out, "train-00000-of-00001.parquet"))
+				require.NoError(t, err)
+				result = string(content)
+			}
+			return result, stderr
+		}
+		want, stderr := run(plain)
+		assert.Empty(t, stderr, command)
+		upright, stderr := run(emnist)
+		assert.Equal(t, remark, stderr, command)
+		assert.NotEqual(t, want, upright, command)
+		stored, stderr := run(emnist, "-as-stored")
+		assert.Empty(t, stderr, command)
+		assert.Equal(t, want, stored, command)
+	}
+	other := saved(t, graph.Sequential("other", tensor.Shape{1, 20, 28}, graph.He(), graph.Conv2D{Filters: 2, Kernel: graph.Square(3)}, graph.ReLU{}, graph.Affine{Units: 10}, graph.Softmax{}))
+	fail(t, cli.Failed, `model "other" takes 1×20×28, the images in `+plain, "atlas", other, "-data", plain, "-steps", "1", "-o",
+		filepath.Join(t.TempDir(), "a.png"))
 }

@@ -9,6 +9,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"convgraph/cmd/internal/training"
 	"convgraph/graph"
 	"convgraph/internal/cli"
 	"convgraph/train/dataset"
@@ -22,6 +23,7 @@ type maximize struct {
 	Unit   int     `required:"" help:"The unit, from 0: a map, or an output of a layer without maps." placeholder:"K"`
 	Out    pngFile `short:"o" required:"" help:"Picture to write." placeholder:"PNG"`
 	Data   string  `type:"given" want:"a folder or files" help:"Data whose training images are searched, in any form that convgraph train -data takes (default: the embedded MNIST)." placeholder:"PATH"`
+	training.IDXFlags
 	Images int     `default:"0" help:"Search only this many training images, from the first (0: all)."`
 	Steps  int     `default:"200" help:"Steps of gradient ascent."`
 	Rate   float64 `default:"0.05" help:"Length of the first step: the root mean square change of the pixels, which range from 0 to 1."`
@@ -116,11 +118,11 @@ func checkUnit(m *graph.Model, layer string, unit int) error {
 // addImages adds the training images that excite the unit most, and returns them. There are none
 // for a model of other images than MNIST's without -data.
 func (c *maximize) addImages(p *viz.Portrait, m *graph.Model) ([]excitation, error) {
-	opened, err := (&evaluated{Data: c.Data, Train: true, Seed: c.Seed}).open(m)
+	opened, err := (&evaluated{Data: c.Data, IDXFlags: c.IDXFlags, Train: true, Seed: c.Seed}).open(m)
 	if err != nil {
 		return nil, err
 	}
-	defer opened.reportDamage(os.Stderr)
+	defer opened.reportCorrupt(os.Stderr)
 	set := opened.Dataset
 	if input := m.Spec().Input; !set.Shape().Eq(input) {
 		if c.Data != "" {

@@ -93,7 +93,8 @@ func (a ascent) climbBefore(m *graph.Model, layer string, unit int) (*tensor.Den
 }
 
 func deadUnit(layer string, unit int) error {
-	return fmt.Errorf("layer %q, unit %d is dead: it responds to none of the inputs that were tried, and has no gradient there",
+	return fmt.Errorf(
+		"layer %q, unit %d is dead: it responds to none of the inputs that were tried, and has no gradient there",
 		layer, unit)
 }
 

@@ -21,7 +21,8 @@ func TestMaximize(t *testing.T) {
 		return []string{"maximize", params, "-layer", "s2", "-unit", "2", "-o", filepath.Join(dir, out), "-data", data,
 			"-images", "50", "-steps", "40"}
 	}
-	assert.Regexp(t, `^s2, unit 2: [\d.]+ by gradient ascent; the 9 of 50 training images that excite it most: [\d.]+ to [\d.]+\n$`, succeed(t, args("a.png")...))
+	assert.Regexp(t, `^s2, unit 2: [\d.]+ by gradient ascent; the 9 of 50 training images that excite it most: `+
+		`[\d.]+ to [\d.]+\n$`, succeed(t, args("a.png")...))
 	var said excitement
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, append(args("b.png"), "-json")...)), &said))
 	assert.Equal(t, "s2", said.Layer)
@@ -69,7 +70,8 @@ func TestAscentWakesARectifier(t *testing.T) {
 
 	bias.Float32s()[0] = -6
 	_, _, err = ascent{steps: 100, rate: 0.05, seed: 1}.climb(m, "relu1", 0)
-	assert.EqualError(t, err, `layer "relu1", unit 0 is dead: it responds to none of the inputs that were tried, and has no gradient there`)
+	assert.EqualError(t, err,
+		`layer "relu1", unit 0 is dead: it responds to none of the inputs that were tried, and has no gradient there`)
 }
 
 // TestSoften: blur moves values to their neighbours and keeps their sum.
@@ -113,17 +115,21 @@ func TestMaximizeWithoutImages(t *testing.T) {
 	m := patch(t)
 	params, out := filepath.Join(t.TempDir(), "p.safetensors"), filepath.Join(t.TempDir(), "x.png")
 	require.NoError(t, m.Save(params))
-	assert.Equal(t, "conv1, unit 0: 5 by gradient ascent; no training images: give -data for a model of other images than MNIST's\n",
+	assert.Equal(t,
+		"conv1, unit 0: 5 by gradient ascent; no training images: give -data for a model of other images "+
+			"than MNIST's\n",
 		succeed(t, "maximize", params, "-layer", "conv1", "-unit", "0", "-o", out, "-blur", "0"))
 	data := digitsFolder(t, 3)
-	fail(t, cli.Failed, `model "patch" takes 1×9×9, the images in `+data+` are 1×28×28`, "maximize", params, "-layer", "conv1", "-unit", "0", "-o", out, "-data", data)
+	fail(t, cli.Failed, `model "patch" takes 1×9×9, the images in `+data+` are 1×28×28`, "maximize", params,
+		"-layer", "conv1", "-unit", "0", "-o", out, "-data", data)
 }
 
 // TestMaximizeOfFolders finds the nine training images in class folders, too.
 func TestMaximizeOfFolders(t *testing.T) {
 	params, folder, dir := saved(t, smallAlexNet()), filepath.Join(t.TempDir(), "images"), t.TempDir()
 	succeed(t, "images", "-data", idxFolder(t, 30, 20), "-o", folder)
-	assert.Regexp(t, `^conv1, unit 2: [\d.]+ by gradient ascent; the 9 of 30 training images that excite it most: [\d.]+ to [\d.]+\n$`,
+	assert.Regexp(t, `^conv1, unit 2: [\d.]+ by gradient ascent; the 9 of 30 training images that excite it most: `+
+		`[\d.]+ to [\d.]+\n$`,
 		succeed(t, "maximize", params, "-layer", "conv1", "-unit", "2", "-o", filepath.Join(dir, "a.png"), "-data",
 			folder, "-steps", "20"))
 	assert.Positive(t, readPNG(t, filepath.Join(dir, "a.png")).Bounds().Dx())
@@ -142,9 +148,12 @@ func TestBlurCostsNoResponse(t *testing.T) {
 
 func TestMaximizeFailures(t *testing.T) {
 	params, out := saved(t, builtIn(t, "lenet-modern")), filepath.Join(t.TempDir(), "x.png")
-	fail(t, cli.BadUsage, `-layer is "c4": the layers of model "lenet-modern" are [c1 relu1 s2 c3 relu2 s4 c5 relu3 f6 relu4 output softmax1]`,
+	fail(t, cli.BadUsage,
+		`-layer is "c4": the layers of model "lenet-modern" are `+
+			`[c1 relu1 s2 c3 relu2 s4 c5 relu3 f6 relu4 output softmax1]`,
 		"maximize", params, "-layer", "c4", "-unit", "0", "-o", out)
-	fail(t, cli.BadUsage, `-unit is 6: layer "c1" of model "lenet-modern" has units 0 to 5`, "maximize", params, "-layer", "c1", "-unit", "6", "-o", out)
+	fail(t, cli.BadUsage, `-unit is 6: layer "c1" of model "lenet-modern" has units 0 to 5`,
+		"maximize", params, "-layer", "c1", "-unit", "6", "-o", out)
 	for flag, line := range map[string]string{
 		"-steps=0": "-steps is 0: want at least 1", "-rate=0": "-rate is 0: want more than 0",
 		"-blur=2": "-blur is 2: want 0 to 1", "-images=-1": "-images is -1: want at least 0",

@@ -64,7 +64,7 @@ func (c *mistakes) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	set.reportDamage(os.Stderr)
+	set.reportCorrupt(os.Stderr)
 	shown := make([]shownMistake, min(c.Most, len(wrong)))
 	for i := range shown {
 		w := wrong[i]

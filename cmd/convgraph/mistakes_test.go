@@ -29,7 +29,8 @@ func TestMistakesOfFolders(t *testing.T) {
 			}
 		}
 	}
-	assert.Regexp(t, `^6 mistakes in 12 images, the 4 surest: .*index.html\n$`, succeed(t, "mistakes", params, "-o", dir, "-data", data, "-most", "4"))
+	assert.Regexp(t, `^6 mistakes in 12 images, the 4 surest: .*index.html\n$`,
+		succeed(t, "mistakes", params, "-o", dir, "-data", data, "-most", "4"))
 	var all []shownMistake
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "mistakes", params, "-o", dir, "-data", data, "-json")), &all))
 	require.Len(t, all, 6, "the same pictures are in both classes")

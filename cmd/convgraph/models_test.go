@@ -71,7 +71,8 @@ func TestSummaryOfRecomputation(t *testing.T) {
 	assert.Positive(t, again.Memory[0].RecomputedMultiplyAdds)
 	assert.Less(t, again.Memory[0].RecomputedMultiplyAdds, again.MultiplyAdds)
 	assert.Equal(t, keeps.Memory[1], again.Memory[1], "a prediction keeps nothing")
-	assert.Regexp(t, `a training step computes [\d,]+ multiply-adds of each image again, [\d.]+% of those going forward`,
+	assert.Regexp(t,
+		`a training step computes [\d,]+ multiply-adds of each image again, [\d.]+% of those going forward`,
 		succeed(t, "summary", "resnet20", "-recompute", "layer1,layer2.0"))
 	fail(t, cli.Failed, `no layer's name matches "layer9"`, "summary", "resnet20", "-recompute", "layer9")
 }

@@ -35,7 +35,8 @@ func spoilt(t *testing.T, parameter string, at int, value float64) string {
 // TestNonFiniteParameters: every command refuses parameters that aren't finite.
 func TestNonFiniteParameters(t *testing.T) {
 	params, image := spoilt(t, "output.weight", 84*3+5, math.NaN()), page(t)
-	const want = `params.safetensors: model "lenet-modern": parameter "output.weight" is NaN at [3 5]: want finite numbers`
+	const want = `params.safetensors: model "lenet-modern": parameter "output.weight" is NaN at [3 5]: ` +
+		`want finite numbers`
 	fail(t, cli.Failed, want, "eval", params)
 	fail(t, cli.Failed, want, "predict", params, image)
 	fail(t, cli.Failed, want, "predict", params, image, "-json")
@@ -153,8 +154,10 @@ func TestRunReadsWhatItNeeds(t *testing.T) {
 // TestImportIgnoresOtherObjects ignores objects of any class beside the state dict.
 func TestImportIgnoresOtherObjects(t *testing.T) {
 	spec := filepath.Join(t.TempDir(), "net.json")
-	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "net", "input": [1, 3, 4], "layers": [{"kind": "conv2d", "name": "conv1", "filters": 2, "kernel": 3},
-		{"kind": "batch_norm", "name": "norm"}, {"kind": "affine", "name": "fc1", "units": 3}, {"kind": "softmax"}]}`), 0o600))
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "net", "input": [1, 3, 4], "layers": [
+		{"kind": "conv2d", "name": "conv1", "filters": 2, "kernel": 3},
+		{"kind": "batch_norm", "name": "norm"}, {"kind": "affine", "name": "fc1", "units": 3},
+		{"kind": "softmax"}]}`), 0o600))
 	for _, name := range []string{"others.pt", "others4.pt", "others.pth"} {
 		m, err := graph.Load(imported(t, "../../formats/torch/testdata/"+name, spec))
 		require.NoError(t, err)

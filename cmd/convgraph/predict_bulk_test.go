@@ -43,7 +43,8 @@ func album(t *testing.T) (dir string, pictures []string) {
 func colours(t *testing.T, loss graph.Loss, last ...graph.Part) string {
 	t.Helper()
 	spec := graph.Sequential("colours", tensor.Shape{3, 8, 8}, graph.He(), append([]graph.Part{
-		graph.Conv2D{Name: "conv", Filters: 4, Kernel: graph.Square(3)}, graph.ReLU{}, graph.GlobalAvgPool{Name: "mean"}, graph.Affine{Name: "fc", Units: 5}}, last...)...)
+		graph.Conv2D{Name: "conv", Filters: 4, Kernel: graph.Square(3)}, graph.ReLU{},
+		graph.GlobalAvgPool{Name: "mean"}, graph.Affine{Name: "fc", Units: 5}}, last...)...)
 	spec.Loss, spec.ClassNames = loss, []string{"a", "b", "c, d", "e", "f"}
 	return saved(t, spec)
 }
@@ -61,12 +62,12 @@ func TestPredictFolder(t *testing.T) {
 	for _, i := range []int{0, 1, len(pictures) - 1} {
 		assert.Equal(t, lines[i]+"\n", succeed(t, "predict", params, pictures[i]))
 	}
-	damaged := filepath.Join(dir, "folder 0", "0000.png")
-	writeText(t, damaged, "no picture")
+	corrupt := filepath.Join(dir, "folder 0", "0000.png")
+	writeText(t, corrupt, "no picture")
 	code, stdout, stderr := convgraph("predict", params, dir)
 	assert.Equal(t, cli.Failed, code)
 	assert.Equal(t, strings.Join(lines, "\n")+"\n", stdout)
-	assert.Contains(t, stderr, damaged)
+	assert.Contains(t, stderr, corrupt)
 }
 
 func TestPredictForms(t *testing.T) {
@@ -143,7 +144,9 @@ func TestPredictEmbeds(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.npy")
 	for layer, size := range map[string]int{"mean": 4, "conv": 4 * 6 * 6} {
 		succeed(t, "predict", params, dir, "-embed", layer, "-o", out)
-		rows, err := npz.ReadNPYFile(out)
+		data, err := os.ReadFile(out)
+		require.NoError(t, err)
+		rows, err := npz.DecodeNPY(data)
 		require.NoError(t, err)
 		require.Equal(t, len(pictures)*size, rows.Shape().TotalSize())
 		require.Equal(t, len(pictures), rows.Shape()[0])
@@ -157,7 +160,8 @@ func TestPredictEmbeds(t *testing.T) {
 		assert.InDeltaSlice(t, want.Float32s(), rows.Float32s()[66*size:][:size], 1e-6)
 	}
 	fail(t, cli.BadUsage, "got one of -embed and -o: want both, or neither", "predict", params, dir, "-o", out)
-	fail(t, cli.Failed, `-embed: model "colours" has no layer "nothing"`, "predict", params, dir, "-o", out, "-embed", "nothing")
+	fail(t, cli.Failed, `-embed: model "colours" has no layer "nothing"`,
+		"predict", params, dir, "-o", out, "-embed", "nothing")
 	code, _, stderr := convgraph("predict", params, dir, "-o", out, "-embed", "mean", "-at-least", "1")
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "no picture is left")

@@ -84,7 +84,8 @@ func TestPredictOfOtherImages(t *testing.T) {
 	}
 	writePNG(t, path, img)
 	assert.Equal(t, path+": blue (> 99.99%), then red (< 0.01%)\n", succeed(t, "predict", params, path))
-	fail(t, cli.BadUsage, `-ink and -invert are for models whose pictures are taken for digits: "colours" takes 3×1×1`, "predict", params, path, "-invert")
+	fail(t, cli.BadUsage, `-ink and -invert are for models whose pictures are taken for digits: "colours" takes 3×1×1`,
+		"predict", params, path, "-invert")
 }
 
 func TestPredictFailures(t *testing.T) {
@@ -94,10 +95,12 @@ func TestPredictFailures(t *testing.T) {
 	fail(t, cli.Failed, params+": got a file that starts with ", "predict", params, params)
 	fail(t, cli.BadUsage, "no pictures: want at least one, or a folder", "predict", params)
 	headless := saved(t, graph.Sequential("headless", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 2}))
-	assert.Regexp(t, `: -?[\d.]+, -?[\d.]+; dark on light\n$`, succeed(t, "predict", headless, path), "a model without probabilities says its numbers")
+	assert.Regexp(t, `: -?[\d.]+, -?[\d.]+; dark on light\n$`, succeed(t, "predict", headless, path),
+		"a model without probabilities says its numbers")
 	vectors := saved(t, graph.Sequential("vectors", tensor.Shape{9}, graph.He(), graph.Affine{Units: 2},
 		graph.Softmax{}))
-	fail(t, cli.Failed, `model "vectors" takes no pictures: got input [9], want (channels, height, width)`, "predict", vectors, path)
+	fail(t, cli.Failed, `model "vectors" takes no pictures: got input [9], want (channels, height, width)`,
+		"predict", vectors, path)
 }
 
 // TestPredictOfSomeBadImages predicts the good images, prints a line on stderr for each bad one,
@@ -107,7 +110,8 @@ func TestPredictOfSomeBadImages(t *testing.T) {
 	missing, text := filepath.Join(t.TempDir(), "missing.png"), filepath.Join(t.TempDir(), "text.png")
 	require.NoError(t, os.WriteFile(text, []byte("no picture"), 0o644))
 	answer := succeed(t, "predict", params, path)
-	wantErrors := `^convgraph: cannot be read: open ` + regexp.QuoteMeta(missing) + `: .+\nconvgraph: ` + regexp.QuoteMeta(text) + `: got a file that starts with .+\n$`
+	wantErrors := `^convgraph: cannot be read: open ` + regexp.QuoteMeta(missing) + `: .+\nconvgraph: ` +
+		regexp.QuoteMeta(text) + `: got a file that starts with .+\n$`
 
 	code, stdout, stderr := convgraph("predict", params, missing, path, text, path)
 	assert.Equal(t, cli.Failed, code)

@@ -70,7 +70,8 @@ func TestRoof(t *testing.T) {
 }
 
 func TestProfileRefusesBadUsage(t *testing.T) {
-	for _, args := range [][]string{{"-batch", "-1"}, {"-workers", "-1"}, {"-seconds", "-1"}, {"-seconds", "nan"}, {"-top", "-1"}} {
+	for _, args := range [][]string{{"-batch", "-1"}, {"-workers", "-1"}, {"-seconds", "-1"}, {"-seconds", "nan"},
+		{"-top", "-1"}} {
 		fail(t, cli.BadUsage, args[0], append([]string{"profile", "lenet"}, args...)...)
 	}
 }

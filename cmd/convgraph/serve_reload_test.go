@@ -125,7 +125,9 @@ func TestServeReloads(t *testing.T) {
 		end()
 	})
 	assert.Contains(t, diagnostics, "convgraph: serving three from the new "+path+"\n")
-	assert.Contains(t, diagnostics, "convgraph: the parameters stay as they are: model \"three\": parameter \"fc1.weight\" is NaN at [0 0]: want finite numbers\n")
+	assert.Contains(t, diagnostics,
+		"convgraph: the parameters stay as they are: model \"three\": parameter \"fc1.weight\" is NaN at [0 0]: "+
+			"want finite numbers\n")
 	assert.Contains(t, diagnostics, "convgraph: the parameters stay as they are: "+path+": safetensors: ")
 	assert.NotContains(t, diagnostics, "no such file", "a file that is gone is waited for")
 }
@@ -169,7 +171,9 @@ func TestServeNotFinite(t *testing.T) {
 		assert.Equal(t, 3, got)
 		end()
 	})
-	assert.Contains(t, diagnostics, `parameter "fc1.bias" is +Inf at [2]: want finite numbers: /predict and /readyz answer 503 until the file is replaced`)
+	assert.Contains(t, diagnostics,
+		`parameter "fc1.bias" is +Inf at [2]: want finite numbers: /predict and /readyz answer 503 until the `+
+			`file is replaced`)
 }
 
 // TestWatched: a file has changed when it stays the same for two looks.
@@ -215,7 +219,9 @@ func TestServeOpenness(t *testing.T) {
 		refused, say string
 	}{
 		{serve{}, loopback, "", ""},
-		{serve{Addr: "0.0.0.0:0"}, l, "-addr 0.0.0.0:0 can be reached from other machines: want -token, which requests must carry, or -open to answer anyone", ""},
+		{serve{Addr: "0.0.0.0:0"}, l,
+			"-addr 0.0.0.0:0 can be reached from other machines: want -token, which requests must carry, " +
+				"or -open to answer anyone", ""},
 		{serve{Open: true}, l, "", "is open to every machine that reaches this one"},
 		{serve{Token: "0123456789abcdef"}, l, "", "the token crosses the network unencrypted"},
 		{serve{Token: "0123456789abcdef", TLSCert: "cert.pem"}, l, "", ""},

@@ -43,7 +43,8 @@ func TestServe(t *testing.T) {
 // TestServeWithoutParameters serves the page without arguments.
 func TestServeWithoutParameters(t *testing.T) {
 	url, end := serving(t, "simpleconvnet")
-	for path, want := range map[string]string{"": "<!doctype html>", "ui/ui.css": "--paper", "api/network": "conv1", "metrics": "convgraph_predict_images_total 0\n"} {
+	for path, want := range map[string]string{"": "<!doctype html>", "ui/ui.css": "--paper", "api/network": "conv1",
+		"metrics": "convgraph_predict_images_total 0\n"} {
 		answer, err := http.Get(url + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(answer.Body)

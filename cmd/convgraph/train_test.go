@@ -16,7 +16,8 @@ func TestTrainIsTheMainJob(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	short := []string{"train", "-quiet", "-train-samples", "100", "-test-samples", "50", "-out", dir}
 	stdout := succeed(t, append(short, "-epochs", "1")...)
-	assert.Regexp(t, `^final: test accuracy .* \(\d+/50\), train accuracy .* \(\d+/100\), 1 epochs, \d+\.\d s\n$`, stdout)
+	assert.Regexp(t, `^final: test accuracy .* \(\d+/50\), train accuracy .* \(\d+/100\), 1 epochs, \d+\.\d s\n$`,
+		stdout)
 	assert.FileExists(t, filepath.Join(dir, "params.safetensors"))
 	succeed(t, "train", "-quiet", "-resume", "-epochs", "2", "-out", dir)
 

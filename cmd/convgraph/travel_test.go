@@ -105,8 +105,10 @@ func TestImportErrors(t *testing.T) {
 		{cli.Failed, `model "nonsense" is unknown`, []string{"testdata/small.pt", "-model", "nonsense"}},
 		{cli.Failed, "missing.pt", []string{"testdata/missing.pt"}},
 		{cli.Failed, "names.json: want {", []string{"testdata/small.pt", "-names", notNames}},
-		{cli.Failed, `array "0.weight" has shape (3, 1, 3, 3): want (30, 1, 5, 5) for parameter "conv1.weight"`, []string{"testdata/small.pt"}},
-		{cli.Failed, `array "head.weight" has shape (4, 5): want (3, 1, 3, 3) for parameter "conv1.weight"`, []string{"testdata/small_other.pt", "-model", "testdata/small.json"}},
+		{cli.Failed, `array "0.weight" has shape (3, 1, 3, 3): want (30, 1, 5, 5) for parameter "conv1.weight"`,
+			[]string{"testdata/small.pt"}},
+		{cli.Failed, `array "head.weight" has shape (4, 5): want (3, 1, 3, 3) for parameter "conv1.weight"`,
+			[]string{"testdata/small_other.pt", "-model", "testdata/small.json"}},
 	} {
 		fail(t, c.code, c.text, append([]string{"import", "-o", out}, c.args...)...)
 	}
@@ -159,7 +161,8 @@ func TestExportDescribesPictures(t *testing.T) {
 func TestExportErrors(t *testing.T) {
 	fail(t, cli.BadUsage, "want a name that ends in .onnx or .npz", "export", "testdata/small.safetensors", "-o",
 		"x.pkl")
-	fail(t, cli.Failed, `its metadata has no "convgraph.spec"`, "export", "testdata/small.safetensors", "-o", filepath.Join(t.TempDir(), "x.npz"))
+	fail(t, cli.Failed, `its metadata has no "convgraph.spec"`, "export", "testdata/small.safetensors",
+		"-o", filepath.Join(t.TempDir(), "x.npz"))
 }
 
 // TestImportKeepsTheSpec: an imported file holds the spec that it was imported for.

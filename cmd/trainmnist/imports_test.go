@@ -18,8 +18,8 @@ func TestFirstBuildStaysSmall(t *testing.T) {
 	require.Contains(t, packages, "gorgonia.org/gorgonia")
 	for _, p := range packages {
 		for _, heavy := range []string{
-			"google.golang.org/protobuf/proto", "google.golang.org/protobuf/internal/impl", "github.com/gogo/protobuf/proto",
-			"github.com/apache/arrow/go/arrow/internal",
+			"google.golang.org/protobuf/proto", "google.golang.org/protobuf/internal/impl",
+			"github.com/gogo/protobuf/proto", "github.com/apache/arrow/go/arrow/internal",
 			"convgraph/cmd/convgraph", "convgraph/onnx", "convgraph/web/inspect", "convgraph/web/predict",
 			"github.com/stretchr/testify", "github.com/chromedp",
 		} {

@@ -27,19 +27,6 @@ import (
 // maxHeader is far above the header of a plain array (NumPy itself refuses more than 10,000 bytes).
 const maxHeader = 10_000
 
-// ReadNPYFile reads a .npy file. See DecodeNPY.
-func ReadNPYFile(path string) (*tensor.Dense, error) {
-	data, err := file.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	value, err := DecodeNPY(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return value, nil
-}
-
 // WriteNPYFile writes a .npy file atomically. See EncodeNPY.
 func WriteNPYFile(path string, value *tensor.Dense) error {
 	return file.Write(path, func(w io.Writer) error { return EncodeNPY(w, value) })

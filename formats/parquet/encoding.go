@@ -219,7 +219,8 @@ func deltaStrings(data []byte, n int) ([][]byte, error) {
 		}
 		total += int(prefix) + len(values[i])
 		if total > freeExpansion && total > maxExpansion*len(data) {
-			return nil, fmt.Errorf("got %d bytes that unpack to more than %d times as many: refused as made to exhaust memory", len(data), maxExpansion)
+			return nil, fmt.Errorf("got %d bytes that unpack to more than %d times as many: "+
+				"refused as made to exhaust memory", len(data), maxExpansion)
 		}
 		values[i] = append(append(make([]byte, 0, int(prefix)+len(values[i])), values[i-1][:prefix]...), values[i]...)
 	}

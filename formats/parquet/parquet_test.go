@@ -324,8 +324,9 @@ func TestLiesCostNoMemory(t *testing.T) {
 	assert.Less(t, allocated, uint64(1<<20))
 }
 
-// TestDamageIsAnError changes and cuts off files at every byte: an error or other values, no panic.
-func TestDamageIsAnError(t *testing.T) {
+// TestCorruptFilesGiveErrors changes and cuts off files at every byte: an error or other values, no
+// panic.
+func TestCorruptFilesGiveErrors(t *testing.T) {
 	for _, name := range []string{"snappy", "gzip", "zstd", "plain", "delta", "duckdb", "polars"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name+".parquet"))
 		require.NoError(t, err)

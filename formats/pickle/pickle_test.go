@@ -222,23 +222,23 @@ func TestRefusesByName(t *testing.T) {
 func TestUnreadableBesideArrays(t *testing.T) {
 	one := string(array("U\x01b", "U\x08\x00\x00\x00\x00\x00\x00\xf0\x3f", 1))
 	one = one[2 : len(one)-1]
-	for other, want := range map[string]string{
-		"cos\nsystem\nU\x02ls\x85R":                  `class "os.system" is not allowed: only arrays and plain containers are read`,
-		"cargparse\nNamespace\n)\x81}U\x02lrK\x01sb": `class "argparse.Namespace" is not allowed: only arrays and plain containers are read`,
-		"ccollections\ndefaultdict\n)R(U\x01xK\x01u": `class "collections.defaultdict" is not allowed: only arrays and plain containers are read`,
-		"cmine\nList\n)R(K\x01K\x02e":                `class "mine.List" is not allowed: only arrays and plain containers are read`,
-		strings.Replace(one, "U\x02f8", "U\x03c16",
-			1): `NumPy type: got "c16", want float16/32/64, an integer of 8 to 64 bits, or bool`,
-		strings.Replace(one, "NNNJ", "NU\x01xNJ",
-			1): `numpy.dtype "f8" with subarrays or named fields is not supported`,
-		strings.Replace(one, "numpy\nndarray", "numpy\nm",
-			1): `class "numpy.m" is not allowed: only arrays and plain containers are read`,
+	const notAllowed = " is not allowed: only arrays and plain containers are read"
+	for _, c := range []struct{ other, want string }{
+		{"cos\nsystem\nU\x02ls\x85R", `class "os.system"` + notAllowed},
+		{"cargparse\nNamespace\n)\x81}U\x02lrK\x01sb", `class "argparse.Namespace"` + notAllowed},
+		{"ccollections\ndefaultdict\n)R(U\x01xK\x01u", `class "collections.defaultdict"` + notAllowed},
+		{"cmine\nList\n)R(K\x01K\x02e", `class "mine.List"` + notAllowed},
+		{strings.Replace(one, "U\x02f8", "U\x03c16", 1),
+			`NumPy type: got "c16", want float16/32/64, an integer of 8 to 64 bits, or bool`},
+		{strings.Replace(one, "NNNJ", "NU\x01xNJ", 1),
+			`numpy.dtype "f8" with subarrays or named fields is not supported`},
+		{strings.Replace(one, "numpy\nndarray", "numpy\nm", 1), `class "numpy.m"` + notAllowed},
 	} {
-		arrays, err := pickle.Decode([]byte("\x80\x02}(U\x01a" + one + "U\x01b" + other + "U\x01c" + one +
+		arrays, err := pickle.Decode([]byte("\x80\x02}(U\x01a" + one + "U\x01b" + c.other + "U\x01c" + one +
 			"K\x01\x85K\x02u."))
-		require.NoError(t, err, want)
+		require.NoError(t, err, c.want)
 		require.Len(t, arrays, 3)
-		assert.EqualError(t, arrays[1].Err, want)
+		assert.EqualError(t, arrays[1].Err, c.want)
 		assert.Equal(t, []formats.Array{arrays[0], arrays[2]}, formats.Readable(arrays))
 		assert.Equal(t, []float64{1}, arrays[2].Value.Data())
 	}

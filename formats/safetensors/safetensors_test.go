@@ -192,7 +192,9 @@ func TestReadRefuses(t *testing.T) {
 		{"an empty header", file(""), "not a safetensors file"},
 		{"broken JSON", file(`{"a":`), "header"},
 		{"text that is not UTF-8", file("{\"\xff\":1}"), "not valid UTF-8"},
-		{"one name twice", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 0, 0, 0, 0), `names "a" twice`},
+		{"one name twice",
+			file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},`+
+				`"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 0, 0, 0, 0), `names "a" twice`},
 		{
 			"a huge shape",
 			file(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, 0, 0, 0, 0),
@@ -217,7 +219,9 @@ func TestReadRefuses(t *testing.T) {
 			`array "a": shape [0]: dimension 0 is 0`,
 		},
 		{"the first of two empty arrays",
-			file(`{"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"c":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]`},
+			file(`{"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},` +
+				`"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},` +
+				`"c":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), `array "a": shape [0]`},
 		{"a gap", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 0, 0, 0, 0, 0, 0, 0, 0), `"a"`},
 		{
 			"bytes after the last array", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 0, 0, 0, 0, 0),
@@ -250,7 +254,9 @@ func TestReadRefuses(t *testing.T) {
 			0,
 		), `array "a": its data_offsets are [1, 0]`},
 		{"overlapping arrays",
-			file(`{"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), `array "a": its data_offsets are [1, 2], want them to begin at 2`},
+			file(`{"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},`+
+				`"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0),
+			`array "a": its data_offsets are [1, 2], want them to begin at 2`},
 		{"no dtype", file(`{"a":{"shape":[1],"data_offsets":[0,1]}}`, 0), "dtype is missing"},
 		{"a dtype of numbers", file(`{"a":{"dtype":3,"shape":[1],"data_offsets":[0,1]}}`, 0), "want a string"},
 		{
@@ -282,7 +288,8 @@ func TestReadRefuses(t *testing.T) {
 // TestUnreadableBesideArrays: arrays of unknown types, and empty ones, refuse no file that has
 // others.
 func TestUnreadableBesideArrays(t *testing.T) {
-	const header = `{"__metadata__":{"k":"v"},"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[2],"data_offsets":[2,4]},` +
+	const header = `{"__metadata__":{"k":"v"},"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},` +
+		`"b":{"dtype":"I8","shape":[2],"data_offsets":[2,4]},` +
 		`"c":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"d":{"dtype":"C64","shape":[1],"data_offsets":[4,12]}}`
 	arrays, metadata, err := safetensors.Decode(file(header, 9, 9, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0))
 	require.NoError(t, err)

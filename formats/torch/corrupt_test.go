@@ -12,9 +12,9 @@ import (
 	"convgraph/internal/testutil"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/corrupt.md")
 
-// TestErrorTable reads the corrupt files of the table in docs/damage.md.
+// TestErrorTable reads the corrupt files of the table in docs/corrupt.md.
 func TestErrorTable(t *testing.T) {
 	sample, err := os.ReadFile("testdata/float32.pt")
 	require.NoError(t, err)

@@ -257,20 +257,20 @@ func TestRejectsCorruptZip(t *testing.T) {
 const firstView = "QK\x00K\x04K\x06\x86q\x09K\x06K\x01\x86"
 
 func TestRefusesHostileViews(t *testing.T) {
-	for new, want := range map[string]string{
-		"QK\x17K\x04K\x06\x86q\x09K\x06K\x01\x86":                                   "reaches past the last of 96 elements",
-		"QK\x18K\x04K\x06\x86q\x09K\x06K\x01\x86":                                   "starts at element 24",
-		"QJ\xff\xff\xff\xffK\x04K\x06\x86q\x09K\x06K\x01\x86":                       "starts at element -1",
-		"QK\x00K\x04J\xff\xff\xff\xff\x86q\x09K\x06K\x01\x86":                       "dimension 1 is negative",
-		"QK\x00K\x04K\x06\x86q\x09K\x06J\xff\xff\xff\xff\x86":                       "is negative",
-		"QK\x00K\x04K\x06\x86q\x09J\xff\xff\xff\x7fK\x01\x86":                       "reaches past the last of 96 elements",
-		"QK\x00K\x04K\x06\x86q\x09K\x06\x85":                                        "strides [24 1] have 2",
-		"QK\x00M\xff\xffM\xff\xff\x86q\x09K\x00K\x00\x86":                           "too many share the same bytes",
-		"QK\x00(J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ftq\x09K\x01\x85": "does not fit in memory",
-		"QNK\x04K\x06\x86q\x09K\x06K\x01\x86":                                       "want an offset",
-		"QK\x00NK\x06K\x01\x86q\x09":                                                "want a tuple of integers",
+	for _, c := range []struct{ view, want string }{
+		{"QK\x17K\x04K\x06\x86q\x09K\x06K\x01\x86", "reaches past the last of 96 elements"},
+		{"QK\x18K\x04K\x06\x86q\x09K\x06K\x01\x86", "starts at element 24"},
+		{"QJ\xff\xff\xff\xffK\x04K\x06\x86q\x09K\x06K\x01\x86", "starts at element -1"},
+		{"QK\x00K\x04J\xff\xff\xff\xff\x86q\x09K\x06K\x01\x86", "dimension 1 is negative"},
+		{"QK\x00K\x04K\x06\x86q\x09K\x06J\xff\xff\xff\xff\x86", "is negative"},
+		{"QK\x00K\x04K\x06\x86q\x09J\xff\xff\xff\x7fK\x01\x86", "reaches past the last of 96 elements"},
+		{"QK\x00K\x04K\x06\x86q\x09K\x06\x85", "strides [24 1] have 2"},
+		{"QK\x00M\xff\xffM\xff\xff\x86q\x09K\x00K\x00\x86", "too many share the same bytes"},
+		{"QK\x00(J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ftq\x09K\x01\x85", "does not fit in memory"},
+		{"QNK\x04K\x06\x86q\x09K\x06K\x01\x86", "want an offset"},
+		{"QK\x00NK\x06K\x01\x86q\x09", "want a tuple of integers"},
 	} {
-		assert.ErrorContains(t, read(rezip(t, "views.pt", replaceIn(t, "data.pkl", firstView, new))), want)
+		assert.ErrorContains(t, read(rezip(t, "views.pt", replaceIn(t, "data.pkl", firstView, c.view))), c.want)
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// MkdirAll makes a folder and those above it that are missing, as os.MkdirAll does, and flushes their
-// names to the disk: otherwise a power cut could take the folder with everything that Write has put
-// into it.
+// MkdirAll makes a folder and those above it that are missing, as os.MkdirAll does, and flushes
+// their names to the disk: otherwise a power cut could take the folder with everything that Write
+// has put into it.
 func MkdirAll(path string) error {
 	var parents []string
 	for above := filepath.Clean(path); missing(above); above = filepath.Dir(above) {

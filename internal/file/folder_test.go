@@ -11,8 +11,8 @@ import (
 	"convgraph/internal/file"
 )
 
-// TestMkdirAll makes what is missing, from an absolute and from a relative path, and refuses a file in
-// the way. What it flushes the training's test of power cuts sees.
+// TestMkdirAll makes what is missing, from an absolute and from a relative path, and refuses a file
+// in the way. What it flushes the training's test of power cuts sees.
 func TestMkdirAll(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, path := range []string{"a", "a", "a/b/c", filepath.Join(t.TempDir(), "d", "e"), "f/../g/"} {

@@ -47,8 +47,8 @@ func replace(path string) (destination, error) {
 	return f, nil
 }
 
-// succeed gives the new file the permissions of the old one, which the umask may have reduced,
-// and its owner and group as far as the system allows it: for root it does. Changing the owner clears
+// succeed gives the new file the permissions of the old one, which the umask may have reduced, and
+// its owner and group as far as the system allows it: for root it does. Changing the owner clears
 // setuid bits, which no data file needs.
 func (f pending) succeed(old os.FileInfo) error {
 	if owner, ok := old.Sys().(*syscall.Stat_t); ok {

@@ -17,8 +17,8 @@ import (
 	"convgraph/internal/file"
 )
 
-// TestWriteFollowsLinks writes the file that a chain of links ends in: relative, absolute, through a
-// linked folder, to a file that is not there yet.
+// TestWriteFollowsLinks writes the file that a chain of links ends in: relative, absolute, through
+// a linked folder, to a file that is not there yet.
 func TestWriteFollowsLinks(t *testing.T) {
 	for name, there := range map[string]bool{"replaces": true, "creates": false} {
 		t.Run(name, func(t *testing.T) {
@@ -30,7 +30,8 @@ func TestWriteFollowsLinks(t *testing.T) {
 			}
 			// Through the folder's link, "..", too, leads to data and not to dir.
 			links := map[string]string{
-				"folder": filepath.Join("data", "deep"), "data/deep/relative": "../real.npz", "absolute": filepath.Join(dir, "folder", "relative"),
+				"folder": filepath.Join("data", "deep"), "data/deep/relative": "../real.npz",
+				"absolute": filepath.Join(dir, "folder", "relative"),
 			}
 			for link, to := range links {
 				require.NoError(t, os.Symlink(to, filepath.Join(dir, link)))
@@ -126,8 +127,8 @@ func TestWriteToDevices(t *testing.T) {
 	}
 }
 
-// TestWriteToOpenFiles writes where /proc/self/fd leads: to a file that has lost its name, and to the
-// end of one that is there, as a shell's >> has opened it.
+// TestWriteToOpenFiles writes where /proc/self/fd leads: to a file that has lost its name, and to
+// the end of one that is there, as a shell's >> has opened it.
 func TestWriteToOpenFiles(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("there is no /proc")
@@ -170,7 +171,8 @@ func TestWriteKeepsTheOwner(t *testing.T) {
 func TestWriteRefusesAFolder(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o755))
-	assert.EqualError(t, file.Write(filepath.Join(dir, "folder"), writeText("x")), "write "+filepath.Join(dir, "folder")+": it is a folder: want a file")
+	assert.EqualError(t, file.Write(filepath.Join(dir, "folder"), writeText("x")),
+		"write "+filepath.Join(dir, "folder")+": it is a folder: want a file")
 	assertAlone(t, filepath.Join(dir, "folder"))
 }
 

@@ -127,8 +127,8 @@ func (v *vectorKernels) splitColumns(l *im2col, n int, src, split []float32) {
 				continue
 			}
 			v.channels.pool.pickRows(
-				l.height, l.width-phase, l.width, l.splitWidth, &src[c*plane+phase], &l.picks[0], picked*l.strideW, picked,
-				&split[c*l.splitChannel()+phase*l.height*l.splitWidth],
+				l.height, l.width-phase, l.width, l.splitWidth, &src[c*plane+phase], &l.picks[0],
+				picked*l.strideW, picked, &split[c*l.splitChannel()+phase*l.height*l.splitWidth],
 			)
 		}
 	}

@@ -78,7 +78,8 @@ func TestSubtreesJoinToTheSameTree(t *testing.T) {
 					sums[a.to] = formula(sums[a.to], sums[a.from])
 				}
 				assert.Equal(t, []int{0}, left)
-				assert.Equal(t, treeFormula(0, leaves), sums[0], "%d leaves, %d parts, shards of %d", leaves, parts, most)
+				assert.Equal(t, treeFormula(0, leaves), sums[0], "%d leaves, %d parts, shards of %d", leaves,
+					parts, most)
 			}
 		}
 	}

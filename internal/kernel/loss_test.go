@@ -30,7 +30,8 @@ func testLosses[T Float](t *testing.T) {
 			"binary cross-entropy",
 		)
 		closeTo(
-			t, []T{T(squared / float64(n))}, []T{MeanSquaredError(nil, nil, 1, x, target)}, 2*precision[T](), "mean squared error",
+			t, []T{T(squared / float64(n))}, []T{MeanSquaredError(nil, nil, 1, x, target)}, 2*precision[T](),
+			"mean squared error",
 		)
 		d := make([]T, n)
 		BinaryCrossEntropyBackward(x, target, 0.3, d)

@@ -74,7 +74,8 @@ func TestLRNSecond(t *testing.T) {
 // Every slice lies against a page that can't be touched.
 func TestLRNSecondStaysInItsMemory(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
-		for _, s := range []LRNShape{{1, 1, 1, 5, 2, 0.3, 0.75}, {2, 7, 33, 4, 2, 0.3, 0.6}, {1, 3, lrnTile + 5, 7, 1, 0.2, 0.75}} {
+		for _, s := range []LRNShape{{1, 1, 1, 5, 2, 0.3, 0.75}, {2, 7, 33, 4, 2, 0.3, 0.6},
+			{1, 3, lrnTile + 5, 7, 1, 0.2, 0.75}} {
 			for _, atEnd := range []bool{false, true} {
 				put := func(seed uint64) []float32 { return guarded(t, gaussian[float32](seed, s.len()), atEnd) }
 				l, x, dy, u, out := NewLRNSecond[float32](s), put(1), put(2), put(3), put(4)

@@ -212,7 +212,8 @@ func TestNormReLU(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []NormShape{{4, 3, 37, 0, 1e-5}, {4, 6, 20, 3, 1e-5}, {9, 5, 1, 0, 1e-5}} {
 			n := s.Batch * s.Channels * s.Plane
-			x, weight, bias := gaussian[float32](1, n), gaussian[float32](2, s.Channels), gaussian[float32](3, s.Channels)
+			x, weight, bias := gaussian[float32](1, n), gaussian[float32](2, s.Channels),
+				gaussian[float32](3, s.Channels)
 			want, got := make([]float32, n), make([]float32, n)
 			norm := NewNorm[float32](s)
 			norm.Forward(x, weight, bias, want)

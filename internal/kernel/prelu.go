@@ -56,8 +56,8 @@ func (p *PReLU[T]) keep(slope []T) {
 	if p.slopes == nil {
 		p.slopes = make([][9]T, p.channels)
 	}
-	for c, s := range slope {
-		p.slopes[c][0] = s
+	for c := range p.slopes {
+		p.slopes[c][0] = slope[c]
 	}
 }
 

@@ -201,9 +201,11 @@ func TestCrossEntropyKeepsSmallLosses(t *testing.T) {
 		got := CrossEntropy(nil, nil, 1, 2, []float64{margin, 0}, oneHot, p)
 		assert.InEpsilon(t, math.Log1p(math.Exp(-margin)), got, 1e-15, "margin %g", margin)
 	}
-	assert.Equal(t, 1e5, CrossEntropy(nil, nil, 1, 2, []float64{-1e5, 0}, oneHot, p), "a wrong answer's loss doesn't overflow")
+	assert.Equal(t, 1e5, CrossEntropy(nil, nil, 1, 2, []float64{-1e5, 0}, oneHot, p),
+		"a wrong answer's loss doesn't overflow")
 	assert.Equal(
-		t, 0.0, CrossEntropy(nil, nil, 1, 2, []float64{3, math.Inf(-1)}, oneHot, p), "an impossible class that isn't the target",
+		t, 0.0, CrossEntropy(nil, nil, 1, 2, []float64{3, math.Inf(-1)}, oneHot, p),
+		"an impossible class that isn't the target",
 	)
 }
 

@@ -34,6 +34,7 @@ func TestSumAddsFromLeftToRight(t *testing.T) {
 }
 
 func TestSumAllocatesNothing(t *testing.T) {
-	s, terms := NewSum[float32](), [][]float32{make([]float32, 50_000), make([]float32, 50_000), make([]float32, 50_000)}
+	s, terms := NewSum[float32](),
+		[][]float32{make([]float32, 50_000), make([]float32, 50_000), make([]float32, 50_000)}
 	assert.Zero(t, allocations(func() { s.Of(terms, terms[0]) }))
 }

@@ -36,7 +36,8 @@ type tileOutput[T Float] struct {
 }
 
 // tileFilters transforms the filters of n channels: dst[(6i+j)·point + c·rows + f] = (G·g·Gᵀ)[i,j],
-// with g[k] = src[(9c+k)·rows + f], or g[8-k] if turned. It may write up to slack elements past the end.
+// with g[k] = src[(9c+k)·rows + f], or g[8-k] if turned. It may write up to slack elements past the
+// end.
 type tileFilters[T Float] struct {
 	n, rows int
 	src     []T

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ErrorCase is a row of docs/damage.md: what is wrong with a file, and the error that a reader
+// ErrorCase is a row of docs/corrupt.md: what is wrong with a file, and the error that a reader
 // gave.
 type ErrorCase struct {
 	What string
@@ -20,9 +20,9 @@ type ErrorCase struct {
 }
 
 // page is the document, from the module's root.
-const page = "docs/damage.md"
+const page = "docs/corrupt.md"
 
-// CheckErrorTable compares the cases with a section of docs/damage.md, between the comments that
+// CheckErrorTable compares the cases with a section of docs/corrupt.md, between the comments that
 // name it. With update it writes the section. To rewrite all of them:
 //
 //	for p in graph formats/safetensors formats/npz formats/pickle formats/torch onnx train train/dataset; do

@@ -39,7 +39,8 @@ func NewTensor(name string, value *tensor.Dense) (Tensor, error) {
 func (t *Tensor) Bytes() (int64, error) {
 	kind, ok := kinds[t.Type]
 	if !ok {
-		return 0, fmt.Errorf("element type %d is not supported: want a float of 16 to 64 bits, an integer of 8 to 64 bits, or bool", t.Type)
+		return 0, fmt.Errorf("element type %d is not supported: want a float of 16 to 64 bits, "+
+			"an integer of 8 to 64 bits, or bool", t.Type)
 	}
 	size, err := raw.Bytes(kind, t.Dims)
 	return int64(size), err
@@ -62,7 +63,8 @@ func (t *Tensor) dense() (*tensor.Dense, error) {
 	}
 	kind, ok := kinds[t.Type]
 	if !ok {
-		return nil, fmt.Errorf("element type %d is not supported: want a float of 16 to 64 bits, an integer of 8 to 64 bits, or bool", t.Type)
+		return nil, fmt.Errorf("element type %d is not supported: want a float of 16 to 64 bits, "+
+			"an integer of 8 to 64 bits, or bool", t.Type)
 	}
 	size, err := raw.Bytes(kind, t.Dims)
 	if err != nil {

@@ -376,7 +376,8 @@ func TestReportAsTable(t *testing.T) {
 	r := &gradcheck.Report{Dtype: "float64", Tolerance: 1e-6, Loss: 2.302585, Inputs: []gradcheck.InputReport{
 		{Name: "conv1.weight", Shape: []int{10, 1, 3, 3}, Elements: 90, Compared: 90, Retried: 3, Floor: 2e-6,
 			MeanDifference: 1.5e-13,
-			Worst:          gradcheck.Element{Index: []int{9, 0, 2, 1}, Gradient: 0.25, Numerical: 0.250000002, Error: 8e-9}},
+			Worst: gradcheck.Element{Index: []int{9, 0, 2, 1}, Gradient: 0.25, Numerical: 0.250000002,
+				Error: 8e-9}},
 		{Name: "conv1.bias", Shape: []int{10}, Elements: 10, Compared: 10,
 			Worst: gradcheck.Element{Direction: &one, Gradient: 0.25, Numerical: -0.25, Error: 2}},
 	}}

@@ -34,7 +34,8 @@ func Augment(ds Dataset, seed uint64, training, evaluation []Transform) (*Augmen
 		return nil, fmt.Errorf("training: %w", err)
 	}
 	if !plain.shape.Eq(changing.shape) {
-		return nil, fmt.Errorf("training transforms give images of %v, evaluation transforms %v: want the same", changing.shape, plain.shape)
+		return nil, fmt.Errorf("training transforms give images of %v, evaluation transforms %v: want the same",
+			changing.shape, plain.shape)
 	}
 	return &Augmented{Dataset: plain, training: changing}, nil
 }
@@ -98,7 +99,8 @@ func transform(ds Dataset, seed uint64, transforms []Transform) (*transformed, e
 	}
 	t.workspaces = &sync.Pool{New: func() any {
 		source := rand.NewPCG(0, 0)
-		return &workspace{before: make([]float32, largest), after: make([]float32, largest), source: source, rng: rand.New(source)}
+		return &workspace{before: make([]float32, largest), after: make([]float32, largest), source: source,
+			rng: rand.New(source)}
 	}}
 	return t, nil
 }
@@ -142,7 +144,8 @@ func (t *transformed) apply(dst, src picture.Image, w *workspace) {
 
 // imageOf returns an image of the given shape in the first of the values.
 func imageOf(shape tensor.Shape, values []float32) picture.Image {
-	return picture.Image{Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: values[:shape[0]*shape[1]*shape[2]]}
+	return picture.Image{Channels: shape[0], Height: shape[1], Width: shape[2],
+		Pixels: values[:shape[0]*shape[1]*shape[2]]}
 }
 
 // sampleSeeds seeds a sample's random source. Seed, epoch and index are mixed separately, so that

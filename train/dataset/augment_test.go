@@ -44,12 +44,13 @@ func digitTransforms() []dataset.Transform {
 
 func augmentedSet(t testing.TB, seed uint64) *dataset.Augmented {
 	t.Helper()
-	set, err := dataset.Augment(counting(t, 12, 1, 10, 10), seed, digitTransforms(), []dataset.Transform{dataset.CentreCrop{Height: 8, Width: 8}})
+	set, err := dataset.Augment(counting(t, 12, 1, 10, 10), seed, digitTransforms(),
+		[]dataset.Transform{dataset.CentreCrop{Height: 8, Width: 8}})
 	require.NoError(t, err)
 	return set
 }
 
-func TestAugmentedDependsOnSeedEpochAndIndexAlone(t *testing.T) {
+func TestAugmentedDependsOnlyOnSeedEpochAndIndex(t *testing.T) {
 	want := map[string][]float32{}
 	key := func(seed uint64, epoch, i int) string { return fmt.Sprint(seed, epoch, i) }
 	for seed := range uint64(2) {
@@ -95,7 +96,7 @@ func TestEqualImagesAreDistortedDifferently(t *testing.T) {
 	assert.NotEqual(t, first, second)
 }
 
-func TestAugmentedShowsTheEvaluationView(t *testing.T) {
+func TestAugmentedEvaluationView(t *testing.T) {
 	set := augmentedSet(t, 1)
 	plain, err := dataset.Transformed(counting(t, 12, 1, 10, 10), 5, dataset.CentreCrop{Height: 8, Width: 8})
 	require.NoError(t, err)
@@ -113,8 +114,10 @@ func TestAugmentedShowsTheEvaluationView(t *testing.T) {
 // A chain is its transforms one after the other, each seeing what the one before it made.
 func TestTransformedAppliesTheChain(t *testing.T) {
 	set := counting(t, 3, 2, 10, 10)
-	chain := []dataset.Transform{dataset.CentreCrop{Height: 9, Width: 8}, dataset.Distort{Rotate: 90, Shift: 2}, dataset.Resize{Height: 5, Width: 11},
-		dataset.SubtractMean{Mean: []float32{0.25, 0.5}}, dataset.CentreCrop{Height: 3, Width: 7}, dataset.Resize{Height: 4, Width: 4}}
+	chain := []dataset.Transform{dataset.CentreCrop{Height: 9, Width: 8}, dataset.Distort{Rotate: 90, Shift: 2},
+		dataset.Resize{Height: 5, Width: 11},
+		dataset.SubtractMean{Mean: []float32{0.25, 0.5}}, dataset.CentreCrop{Height: 3, Width: 7},
+		dataset.Resize{Height: 4, Width: 4}}
 	whole, err := dataset.Transformed(set, 1, chain...)
 	require.NoError(t, err)
 	var nested dataset.Dataset = set
@@ -147,7 +150,8 @@ func TestForEpoch(t *testing.T) {
 func TestAugmentRefuses(t *testing.T) {
 	set := counting(t, 3, 1, 10, 10)
 	_, err := dataset.Augment(set, 1, []dataset.Transform{dataset.CentreCrop{Height: 8, Width: 8}}, nil)
-	assert.EqualError(t, err, "training transforms give images of (1, 8, 8), evaluation transforms (1, 10, 10): want the same")
+	assert.EqualError(t, err,
+		"training transforms give images of (1, 8, 8), evaluation transforms (1, 10, 10): want the same")
 	_, err = dataset.Augment(set, 1, []dataset.Transform{dataset.CentreCrop{Height: 11, Width: 8}}, nil)
 	assert.ErrorContains(t, err, "training: centre crop to 11x8")
 	_, err = dataset.Augment(set, 1, nil, []dataset.Transform{dataset.PCAColour{}})

@@ -20,7 +20,8 @@ func (t SubtractMean) Output(in tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("subtract mean: %w", err)
 	}
 	if len(t.Mean) != in[0] && len(t.Mean) != size {
-		return nil, fmt.Errorf("subtract mean: got a mean of %d values, want %d (one a channel) or %d (an image %v)", len(t.Mean), in[0], size, in)
+		return nil, fmt.Errorf("subtract mean: got a mean of %d values, want %d (one a channel) or %d (an image %v)",
+			len(t.Mean), in[0], size, in)
 	}
 	return in.Clone(), nil
 }

@@ -15,19 +15,21 @@ import (
 	"convgraph/train/dataset"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/damage.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/corrupt.md")
 
-// TestErrorTable corrupts files as in docs/damage.md's table, and compares the messages.
+// TestErrorTable corrupts files as in docs/corrupt.md's table, and compares the messages.
 func TestErrorTable(t *testing.T) {
-	testutil.CheckErrorTable(t, "data sets", *update, slices.Concat(idxDamages(t), folderDamages(t), archiveDamages(t), imageDamages(t), exportDamages(t)))
+	testutil.CheckErrorTable(t, "data sets", *update,
+		slices.Concat(corruptIDX(t), corruptFolders(t), corruptArchives(t), corruptImages(t), corruptExports(t)))
 }
 
-// idxDamages does each damage to a pair of files as train-images-idx3-ubyte and train-labels-idx1-ubyte.
-func idxDamages(t *testing.T) []testutil.ErrorCase {
+// corruptIDX corrupts a pair of files, named train-images-idx3-ubyte and train-labels-idx1-ubyte.
+func corruptIDX(t *testing.T) []testutil.ErrorCase {
 	images, labels := pair(3000, 2, 2)
 	with := func(images, labels []byte) error {
-		_, _, err := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
-			"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels}))
+		_, _, err := dataset.OpenIDX(writeFiles(t,
+			map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
+				"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels}))
 		return err
 	}
 	size := func(n, height, width uint32) error {
@@ -35,20 +37,23 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 	}
 	stray, small := bytes.Clone(labels), packed(t, images)
 	stray[8+500] = 200
-	damaged := bytes.Clone(small)
-	damaged[len(damaged)-6] ^= 1
-	bomb := append(packed(t, idx(0x803, []uint32{3000, 1 << 10, 1 << 10}, nil)), bytes.Repeat(packed(t, make([]byte, 1<<20)), 130)...)
+	corrupt := bytes.Clone(small)
+	corrupt[len(corrupt)-6] ^= 1
+	bomb := append(packed(t, idx(0x803, []uint32{3000, 1 << 10, 1 << 10}, nil)),
+		bytes.Repeat(packed(t, make([]byte, 1<<20)), 130)...)
 	larger, _ := pair(3000, 3, 2)
 	_, _, absent := dataset.OpenIDX(filepath.Join(t.TempDir(), "absent"))
 	_, _, file := dataset.OpenIDX(filepath.Join(writeFiles(t, map[string][]byte{"file": nil}), "file"))
-	_, _, missing := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}))
+	_, _, missing := dataset.OpenIDX(writeFiles(t,
+		map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}))
 	two := map[string][]byte{}
 	for _, name := range []string{"train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"} {
 		two["emnist-digits-"+name+"-ubyte"], two["emnist-letters-"+name+"-ubyte"] = images, images
 	}
 	_, _, several := dataset.OpenIDX(writeFiles(t, two))
-	_, _, mixed := dataset.OpenIDX(writeFiles(t, map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
-		"t10k-images-idx3-ubyte": larger, "t10k-labels-idx1-ubyte": labels}))
+	_, _, mixed := dataset.OpenIDX(writeFiles(t,
+		map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
+			"t10k-images-idx3-ubyte": larger, "t10k-labels-idx1-ubyte": labels}))
 	_, outside := dataset.ReadIDX(dataset.Source{Name: "images", Reader: bytes.NewReader(images)},
 		dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 7)
 	return []testutil.ErrorCase{
@@ -69,7 +74,7 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "label out of range (of 7 classes)", Err: outside},
 		{What: "stray label", Err: with(images, stray)},
 		{What: "gzip data cut off", Err: with(small[:len(small)/2], labels)},
-		{What: "gzip data corrupt", Err: with(damaged, labels)},
+		{What: "gzip data corrupt", Err: with(corrupt, labels)},
 		{What: "gzip data without their checksum", Err: with(small[:len(small)-3], labels)},
 		{What: "bytes behind the gzip data", Err: with(append(bytes.Clone(small), "and other bytes"...), labels)},
 		{What: "gzip data made to exhaust memory", Err: with(bomb, labels)},
@@ -77,7 +82,7 @@ func idxDamages(t *testing.T) []testutil.ErrorCase {
 	}
 }
 
-func folderDamages(t *testing.T) []testutil.ErrorCase {
+func corruptFolders(t *testing.T) []testutil.ErrorCase {
 	one := pngOf(t, stripes(3, 3))
 	open := func(files map[string][]byte) error {
 		_, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{})
@@ -89,13 +94,14 @@ func folderDamages(t *testing.T) []testutil.ErrorCase {
 	return []testutil.ErrorCase{
 		{What: "folder without images", Err: open(map[string][]byte{"cat/notes.txt": nil})},
 		{What: "`train` without `test` or `val`", Err: open(map[string][]byte{"train/cat/1.png": one})},
-		{What: "a test class that training lacks", Err: open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
+		{What: "a test class that training lacks",
+			Err: open(map[string][]byte{"train/cat/1.png": one, "test/dog/1.png": one})},
 		{What: "too few images to divide", Err: open(map[string][]byte{"cat/1.png": one, "dog/1.png": one})},
 		{What: "image file removed meanwhile", Err: vanished},
 	}
 }
 
-func archiveDamages(t *testing.T) []testutil.ErrorCase {
+func corruptArchives(t *testing.T) []testutil.ErrorCase {
 	one := string(pngOf(t, stripes(3, 3)))
 	open := func(name string, data []byte) error {
 		_, _, err := dataset.Open(filepath.Join(tree(t, map[string][]byte{name: data}), name), dataset.PictureOptions{})
@@ -103,10 +109,12 @@ func archiveDamages(t *testing.T) []testutil.ErrorCase {
 	}
 	column := func(path string, kind parquet.Type) parquet.Column { return parquet.Column{Path: path, Type: kind} }
 	rows := []parquet.Values{{Bytes: [][]byte{[]byte(one)}}, {Ints: []int64{0}}}
-	whole := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)}, rows)
-	unnamed := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("kind", parquet.Int64)}, rows)
-	damaged := bytes.Clone(whole)
-	damaged[5] ^= 0x40
+	whole := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)},
+		rows)
+	unnamed := table(t, "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("kind", parquet.Int64)},
+		rows)
+	corrupt := bytes.Clone(whole)
+	corrupt[5] ^= 0x40
 	shard := tarOf(t, "1.png", one, "1.cls", "0")
 	return []testutil.ErrorCase{
 		{What: "no data of a known form", Err: open("data.zip", nil)},
@@ -116,7 +124,7 @@ func archiveDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "compressed tar file", Err: open("data.tar.gz", shard)},
 		{What: "Parquet file cut off", Err: open("data.parquet", whole[:len(whole)-1])},
 		{What: "Parquet file without labels", Err: open("data.parquet", unnamed)},
-		{What: "Parquet page corrupt", Err: open("data.parquet", damaged)},
+		{What: "Parquet page corrupt", Err: open("data.parquet", corrupt)},
 		{What: "list without the columns", Err: open("data.csv", []byte("name,kind\n"))},
 		{What: "list with a path outside of its folder", Err: open("data.csv", []byte("path,label\n../cat.png,0\n"))},
 		{What: "list with a stray label", Err: open("data.csv", []byte("path,label\ncat.png,123456789\n"))},
@@ -124,7 +132,7 @@ func archiveDamages(t *testing.T) []testutil.ErrorCase {
 	}
 }
 
-func imageDamages(t *testing.T) []testutil.ErrorCase {
+func corruptImages(t *testing.T) []testutil.ErrorCase {
 	whole, photo := pngOf(t, stripes(30, 30)), jpegOf(t, stripes(30, 30))
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
@@ -144,23 +152,25 @@ func imageDamages(t *testing.T) []testutil.ErrorCase {
 		{What: "JPEG cut off in its data", Err: sample("a.jpg", photo[:len(photo)-60])},
 		{What: "header of a huge PNG", Err: sample("a.png", hugePNG(1<<20, 1<<20))},
 		{What: "header of a huge JPEG", Err: sample("a.jpg", sizedJPEG(1<<16-1))},
-		{What: "corrupt image in a batch that must not have one", Err: epochError(t, hole, dataset.FailOnDamage)},
-		{What: "nothing but corrupt images", Err: epochError(t, all, dataset.ReplaceDamaged)},
+		{What: "corrupt image in a batch that must not have one", Err: epochError(t, hole, dataset.FailOnCorrupt)},
+		{What: "nothing but corrupt images", Err: epochError(t, all, dataset.ReplaceCorrupt)},
 	}
 }
 
-func epochError(t *testing.T, ds dataset.Dataset, onDamage dataset.OnDamage) error {
-	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 10, Damage: onDamage}).Epoch(ds, []int{0, 1, 2, 3, 4}) {
+func epochError(t *testing.T, ds dataset.Dataset, onCorrupt dataset.OnCorrupt) error {
+	loader := newLoader(t, dataset.LoaderOptions{Batch: 10, OnCorrupt: onCorrupt})
+	for _, err := range loader.Epoch(ds, []int{0, 1, 2, 3, 4}) {
 		return err
 	}
 	return nil
 }
 
-func exportDamages(t *testing.T) []testutil.ErrorCase {
+func corruptExports(t *testing.T) []testutil.ErrorCase {
 	set := counting(t, 2, 1, 4, 4)
 	fresh := filepath.Join(t.TempDir(), "set")
 	return []testutil.ErrorCase{
-		{What: "export to a folder in use", Err: dataset.Export(set, writeFiles(t, map[string][]byte{"thesis.txt": nil}))},
+		{What: "export to a folder in use",
+			Err: dataset.Export(set, writeFiles(t, map[string][]byte{"thesis.txt": nil}))},
 		{What: "export of two channels", Err: dataset.Export(counting(t, 2, 2, 4, 4), fresh)},
 		{What: "export of a class whose name is a path", Err: dataset.Export(hostileNames{set}, fresh)},
 	}

@@ -21,14 +21,15 @@ type Dataset interface {
 	Shape() tensor.Shape
 	// Classes is the number of classes; a label is in [0, Classes).
 	Classes() int
-	// Sample writes sample i to dst, C·H·W values in row-major order, and returns its label. Intensities
-	// are in [0, 1] unless a transform changes them. Sample is safe for concurrent use. The error of an
-	// image that can't be decoded is a *[DamagedError].
+	// Sample writes sample i to dst, C·H·W values in row-major order, and returns its label.
+	// Intensities are in [0, 1] unless a transform changes them. Sample is safe for concurrent use.
+	// The error of an image that can't be decoded is a *[CorruptError].
 	Sample(i int, dst []float32) (label int, err error)
 }
 
-// ClassNames returns the name of each class of ds: its own if it has any (an image folder's classes are its folders),
-// or the labels in decimal, padded with zeros so that the names sort in the order of the labels.
+// ClassNames returns the name of each class of ds: its own if it has any (an image folder's classes
+// are its folders), or the labels in decimal, padded with zeros so that the names sort in the order
+// of the labels.
 func ClassNames(ds Dataset) []string {
 	if named, ok := ds.(interface{ ClassNames() []string }); ok {
 		return named.ClassNames()
@@ -45,7 +46,8 @@ func numberedNames(classes int) []string {
 	return names
 }
 
-// Take returns the first n samples of ds, or all of them when it has fewer. A negative n counts as zero.
+// Take returns the first n samples of ds, or all of them when it has fewer. A negative n counts as
+// zero.
 func Take(ds Dataset, n int) Dataset {
 	n = min(max(n, 0), ds.Len())
 	if m, ok := ds.(*Images); ok {
@@ -77,10 +79,12 @@ func (h head) Sample(i int, dst []float32) (int, error) {
 func Batch(ds Dataset, indices []int, x, t []float32) error {
 	size, classes := ds.Shape().TotalSize(), ds.Classes()
 	if len(x) != len(indices)*size {
-		return fmt.Errorf("batch of %d samples %v: x holds %d values, want %d", len(indices), ds.Shape(), len(x), len(indices)*size)
+		return fmt.Errorf("batch of %d samples %v: x holds %d values, want %d",
+			len(indices), ds.Shape(), len(x), len(indices)*size)
 	}
 	if t != nil && len(t) != len(indices)*classes {
-		return fmt.Errorf("batch of %d samples, %d classes: t holds %d values, want %d", len(indices), classes, len(t), len(indices)*classes)
+		return fmt.Errorf("batch of %d samples, %d classes: t holds %d values, want %d",
+			len(indices), classes, len(t), len(indices)*classes)
 	}
 	for row, i := range indices {
 		label, err := ds.Sample(i, x[row*size:(row+1)*size])

@@ -12,7 +12,8 @@ import (
 	"convgraph/train/dataset"
 )
 
-// counting is a set of n images (channels,height,width) whose pixels count up through the set, with labels 0 to 9 in turn.
+// counting is a set of n images (channels,height,width) whose pixels count up through the set, with
+// labels 0 to 9 in turn.
 func counting(t testing.TB, n, channels, height, width int) *dataset.Images {
 	t.Helper()
 	pixels := make([]uint8, n*channels*height*width)
@@ -96,15 +97,17 @@ func TestShapeIsACopy(t *testing.T) {
 	assert.Equal(t, tensor.Shape{1, 2, 2}, set.Shape())
 }
 
-func TestTakeCountsNegativeAsNone(t *testing.T) {
+func TestTakeNegativeIsEmpty(t *testing.T) {
 	assert.Zero(t, dataset.Take(counting(t, 3, 1, 1, 1), -1).Len())
 }
 
 func TestBatchRefuses(t *testing.T) {
 	set := counting(t, 3, 1, 2, 2)
 	assert.ErrorContains(t, dataset.Batch(set, []int{0}, make([]float32, 3), nil), "x holds 3 values, want 4")
-	assert.ErrorContains(t, dataset.Batch(set, []int{0}, make([]float32, 4), make([]float32, 9)), "t holds 9 values, want 10")
-	assert.ErrorContains(t, dataset.Batch(set, []int{0, 3}, make([]float32, 8), nil), "sample 3: index 3 is out of range")
+	assert.ErrorContains(t, dataset.Batch(set, []int{0}, make([]float32, 4), make([]float32, 9)),
+		"t holds 9 values, want 10")
+	assert.ErrorContains(t, dataset.Batch(set, []int{0, 3}, make([]float32, 8), nil),
+		"sample 3: index 3 is out of range")
 	assert.ErrorContains(t, dataset.Batch(faulty{set}, []int{2}, make([]float32, 4), make([]float32, 10)),
 		"sample 2: label 12 is out of range: the set has classes 0 to 9")
 }

@@ -11,8 +11,8 @@ import (
 const (
 	// digested is the number of samples in the digest of a set that is too large to read whole.
 	digested = 256
-	// wholeFiles is the total size up to which a digest reads all image files: 1 GiB, seconds from a
-	// disk.
+	// wholeFiles is the total size up to which a digest reads all image files: 1 GiB, seconds from
+	// a disk.
 	wholeFiles = 1 << 30
 )
 
@@ -84,8 +84,8 @@ func digestSamples(ds Dataset, w io.Writer, indices []int) error {
 	return nil
 }
 
-// isDamaged reports whether a sample couldn't be decoded.
-func isDamaged(err error) bool {
-	_, damaged := errors.AsType[*DamagedError](err)
-	return damaged
+// isCorrupt reports whether a sample couldn't be decoded.
+func isCorrupt(err error) bool {
+	_, corrupt := errors.AsType[*CorruptError](err)
+	return corrupt
 }

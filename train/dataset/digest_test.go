@@ -23,8 +23,9 @@ func digest(t *testing.T, ds dataset.Dataset) string {
 	return b.String()
 }
 
-// One pixel or label of many is enough to tell sets in memory apart, whatever is done to them; what isn't taken doesn't count.
-func TestDigestSeesEveryPixelInMemory(t *testing.T) {
+// One pixel or label of many is enough to tell sets in memory apart, whatever is done to them; what
+// isn't taken doesn't count.
+func TestDigestCoversEveryPixel(t *testing.T) {
 	const n, size = 1000, 6
 	pixels, labels := make([]uint8, n*size), make([]uint8, n)
 	set := func() dataset.Dataset {
@@ -70,14 +71,17 @@ func TestDigestOfFolders(t *testing.T) {
 	before := set(files)
 	assert.Equal(t, before, set(files), "wherever it lies")
 	for what, change := range map[string]func(files map[string][]byte){
-		"a name": func(files map[string][]byte) { files["a/002b.png"] = files["a/002.png"]; delete(files, "a/002.png") },
+		"a name": func(files map[string][]byte) {
+			files["a/002b.png"] = files["a/002.png"]
+			delete(files, "a/002.png")
+		},
 		"a size": func(files map[string][]byte) { files["a/002.png"] = append(slices.Clone(files["a/002.png"]), 0) },
 		"a pixel of the first": func(files map[string][]byte) {
 			img := stripes(2, 2)
 			img.Pix[0] ^= 255
 			files["a/000.png"] = pngOf(t, img)
 		},
-		"damage": func(files map[string][]byte) { files["a/000.png"] = make([]byte, len(files["a/000.png"])) },
+		"corruption": func(files map[string][]byte) { files["a/000.png"] = make([]byte, len(files["a/000.png"])) },
 	} {
 		changed := maps.Clone(files)
 		change(changed)
@@ -85,9 +89,9 @@ func TestDigestOfFolders(t *testing.T) {
 	}
 }
 
-// TestDigestSeesEveryReplacedImage replaces forty images of a folder, each by another of the same size
-// in bytes, as trainmnist reads them: mixed, and then cut to the first.
-func TestDigestSeesEveryReplacedImage(t *testing.T) {
+// TestDigestDetectsReplacedImages replaces forty images of a folder, each by another of the same
+// size in bytes, as trainmnist reads them: mixed, and then cut to the first.
+func TestDigestDetectsReplacedImages(t *testing.T) {
 	const n = 600
 	files := map[string][]byte{}
 	name := func(i int) string { return fmt.Sprintf("%c/%03d.png", 'a'+i%2, i) }

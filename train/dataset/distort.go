@@ -19,9 +19,9 @@ type Distort struct {
 	Shift  float64 // pixels: each direction's shift is uniform in [-Shift, Shift]
 	Rotate float64 // degrees: the angle is uniform in [-Rotate, Rotate]
 	Scale  float64 // the factor is uniform in [1-Scale, 1+Scale]
-	// ElasticAlpha scales displacements that are uniform in [-1, 1] for every pixel and direction and then blurred by a
-	// Gaussian with a standard deviation of ElasticSigma pixels. The paper uses 34 and 4 for digits of
-	// 29x29.
+	// ElasticAlpha scales displacements that are uniform in [-1, 1] for every pixel and direction
+	// and then blurred by a Gaussian with a standard deviation of ElasticSigma pixels. The paper
+	// uses 34 and 4 for digits of 29x29.
 	ElasticAlpha, ElasticSigma float64
 	Edge                       bool
 }
@@ -32,7 +32,8 @@ func (t Distort) Output(in tensor.Shape) (tensor.Shape, error) {
 	for _, f := range []struct {
 		name         string
 		value, limit float64
-	}{{"shift", t.Shift, most}, {"rotation", t.Rotate, 180}, {"scale", t.Scale, 0.99}, {"elastic alpha", t.ElasticAlpha, most}, {"elastic sigma", t.ElasticSigma, most}} {
+	}{{"shift", t.Shift, most}, {"rotation", t.Rotate, 180}, {"scale", t.Scale, 0.99},
+		{"elastic alpha", t.ElasticAlpha, most}, {"elastic sigma", t.ElasticSigma, most}} {
 		if !(f.value >= 0 && f.value <= f.limit) {
 			return nil, fmt.Errorf("distort: %s %v: want 0 to %v", f.name, f.value, f.limit)
 		}
@@ -45,7 +46,8 @@ func (t Distort) Output(in tensor.Shape) (tensor.Shape, error) {
 
 // Apply draws the two shifts, the angle and the scale, then the displacements if there are any.
 //
-// Output pixel q takes its value from p = middle + R(-angle)·(q - middle - shift)/scale + displacement(q).
+// Output pixel q takes its value from p = middle + R(-angle)·(q - middle - shift)/scale +
+// displacement(q).
 func (t Distort) Apply(dst, src picture.Image, rng *rand.Rand) {
 	shiftX, shiftY := between(rng, t.Shift), between(rng, t.Shift)
 	sin, cos := math.Sincos(between(rng, t.Rotate) * math.Pi / 180)

@@ -165,7 +165,8 @@ func newImageEncoder(ds Dataset) *imageEncoder {
 	shape := ds.Shape()
 	e.sample = make([]float32, shape.TotalSize())
 	e.picture = image.NewNRGBA(image.Rect(0, 0, shape[2], shape[1]))
-	e.encoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: new(singleBuffer)} // twice as fast for 5% more bytes on MNIST
+	// twice as fast for 5% more bytes on MNIST
+	e.encoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: new(singleBuffer)}
 	return e
 }
 
@@ -207,7 +208,8 @@ func (e *imageEncoder) encode(i int) (s encoded, err error) {
 	case err != nil:
 		return s, fmt.Errorf("sample %d: %w", i, err)
 	case s.label < 0 || s.label >= e.ds.Classes():
-		return s, fmt.Errorf("sample %d: label %d is out of range: the set has classes 0 to %d", i, s.label, e.ds.Classes()-1)
+		return s, fmt.Errorf("sample %d: label %d is out of range: the set has classes 0 to %d",
+			i, s.label, e.ds.Classes()-1)
 	}
 	s.data = e.buffer.Bytes()
 	return s, nil

@@ -35,7 +35,7 @@ func ExampleExport() {
 	// digits/1/0.png
 }
 
-func TestExportComesBackBitForBit(t *testing.T) {
+func TestExportRoundTrip(t *testing.T) {
 	for _, channels := range []int{1, 3} {
 		train, test := counting(t, 23, channels, 6, 6), counting(t, 11, channels, 6, 6)
 		dir := filepath.Join(t.TempDir(), "new", "set")
@@ -81,7 +81,8 @@ func TestExportRoundsAndClips(t *testing.T) {
 	black, err := dataset.NewImages(tensor.Shape{3, 1, 2}, make([]uint8, 6), []uint8{0}, 1)
 	require.NoError(t, err)
 	nan := float32(math.NaN())
-	shifted, err := dataset.Transformed(black, 1, dataset.SubtractMean{Mean: []float32{-0.4 / 255, -7, -1.6 / 255, -254.5 / 255, nan, 3}})
+	shifted, err := dataset.Transformed(black, 1,
+		dataset.SubtractMean{Mean: []float32{-0.4 / 255, -7, -1.6 / 255, -254.5 / 255, nan, 3}})
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "set")
 	require.NoError(t, dataset.Export(shifted, dir))
@@ -107,7 +108,7 @@ func (f fails) Sample(i int, dst []float32) (int, error) {
 	return f.Images.Sample(i, dst)
 }
 
-func TestExportIsWholeOrNotThere(t *testing.T) {
+func TestExportIsAtomic(t *testing.T) {
 	parent := t.TempDir()
 	set := counting(t, 200, 1, 4, 4)
 	for _, at := range []int{0, 199} {

@@ -62,7 +62,8 @@ func stripes(width, height int) *image.NRGBA {
 	return img
 }
 
-// tree writes files, given by slash-separated paths, to a new folder. A path that ends in a slash is a folder.
+// tree writes files, given by slash-separated paths, to a new folder. A path that ends in a slash
+// is a folder.
 func tree(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -90,7 +91,8 @@ func TestOpenFolderListsClassesSorted(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{
 		"zebra/2.png": one, "zebra/1.PNG": one, "ant/a.jpeg": jpegOf(t, stripes(3, 3)), "cat/": nil,
-		"ant/notes.txt": []byte("no image"), "ant/.hidden.png": one, "ant/deeper/x.png": one, ".git/x.png": one, "README.md": nil,
+		"ant/notes.txt": []byte("no image"), "ant/.hidden.png": one, "ant/deeper/x.png": one, ".git/x.png": one,
+		"README.md": nil,
 	})
 	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
@@ -111,7 +113,8 @@ func TestOpenFolderListsClassesSorted(t *testing.T) {
 func TestOpenFolderSplitBySubfolders(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	for _, name := range []string{"test", "val"} {
-		dir := tree(t, map[string][]byte{"train/a/1.png": one, "train/b/1.png": one, "train/c/1.png": one, name + "/c/1.png": one, name + "/a/1.png": one})
+		dir := tree(t, map[string][]byte{"train/a/1.png": one, "train/b/1.png": one, "train/c/1.png": one,
+			name + "/c/1.png": one, name + "/a/1.png": one})
 		train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 		require.NoError(t, err)
 		assert.Equal(t, 3, train.Len())
@@ -121,7 +124,7 @@ func TestOpenFolderSplitBySubfolders(t *testing.T) {
 	}
 }
 
-func TestAClassMayBeCalledTrain(t *testing.T) {
+func TestClassNamedTrain(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"train/1.png": one, "test/1.png": one, "ship/1.png": one})
 	train, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
@@ -129,7 +132,7 @@ func TestAClassMayBeCalledTrain(t *testing.T) {
 	assert.Equal(t, []string{"ship", "test", "train"}, train.ClassNames())
 }
 
-func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
+func TestOpenFolderSplitIsDeterministic(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	files := map[string][]byte{"few/1.png": one}
 	for i := range 20 {
@@ -137,7 +140,8 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 		files[fmt.Sprintf("b/%02d.png", i)] = one
 	}
 	divide := func(seed uint64) (names []string) {
-		train, test, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(3), TestFraction: 0.25, Seed: seed})
+		train, test, err := dataset.OpenFolder(tree(t, files),
+			dataset.PictureOptions{Shape: square(3), TestFraction: 0.25, Seed: seed})
 		require.NoError(t, err)
 		assert.Equal(t, 31, train.Len(), "15 of a, 15 of b, and the only one of few")
 		assert.Equal(t, 10, test.Len())
@@ -161,7 +165,7 @@ func TestOpenFolderDividesTheSameWayAnywhere(t *testing.T) {
 	assert.NotEqual(t, first, divide(2))
 }
 
-func TestOneImageOfAClassStaysForTraining(t *testing.T) {
+func TestSplitKeepsATrainingImageOfEachClass(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{"a/1.png": one, "b/1.png": one, "b/2.png": one})
 	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: 0.9})
@@ -177,15 +181,21 @@ func TestOpenFolderRefuses(t *testing.T) {
 		options dataset.PictureOptions
 		want    string
 	}{
-		"empty":           {map[string][]byte{"x.txt": nil}, dataset.PictureOptions{}, "found no image in 0 class folders: want files such as"},
-		"no test":         {map[string][]byte{"train/a/1.png": one}, dataset.PictureOptions{}, "val beside it"},
-		"unknown class":   {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.PictureOptions{}, `class "b" is not in`},
-		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.PictureOptions{}, "2 images leave none for testing at fraction 0.1"},
-		"size":            {nil, dataset.PictureOptions{Shape: square(0)}, "got input [3 0 0], want a height and a width from 1 to 8192"},
-		"channels":        {nil, dataset.PictureOptions{Shape: tensor.Shape{4, 8, 8}}, "got input [4 8 8], want (channels, height, width)"},
-		"preprocessing":   {nil, dataset.PictureOptions{Preprocess: picture.Preprocessing{Fit: "crop"}}, `preprocessing: fit: got "crop"`},
-		"fraction":        {nil, dataset.PictureOptions{TestFraction: 1}, "got test fraction 1, want less than 1"},
-		"cache":           {nil, dataset.PictureOptions{CacheBytes: -1}, "got a cache of -1 bytes"},
+		"empty": {map[string][]byte{"x.txt": nil}, dataset.PictureOptions{},
+			"found no image in 0 class folders: want files such as"},
+		"no test": {map[string][]byte{"train/a/1.png": one}, dataset.PictureOptions{}, "val beside it"},
+		"unknown class": {map[string][]byte{"train/a/1.png": one, "test/b/1.png": one}, dataset.PictureOptions{},
+			`class "b" is not in`},
+		"too few to test": {map[string][]byte{"a/1.png": one, "b/1.png": one}, dataset.PictureOptions{},
+			"2 images leave none for testing at fraction 0.1"},
+		"size": {nil, dataset.PictureOptions{Shape: square(0)},
+			"got input [3 0 0], want a height and a width from 1 to 8192"},
+		"channels": {nil, dataset.PictureOptions{Shape: tensor.Shape{4, 8, 8}},
+			"got input [4 8 8], want (channels, height, width)"},
+		"preprocessing": {nil, dataset.PictureOptions{Preprocess: picture.Preprocessing{Fit: "crop"}},
+			`preprocessing: fit: got "crop"`},
+		"fraction": {nil, dataset.PictureOptions{TestFraction: 1}, "got test fraction 1, want less than 1"},
+		"cache":    {nil, dataset.PictureOptions{CacheBytes: -1}, "got a cache of -1 bytes"},
 	} {
 		_, _, err := dataset.OpenFolder(tree(t, c.files), c.options)
 		assert.ErrorContains(t, err, c.want, name)
@@ -203,7 +213,7 @@ func only(t testing.TB, name string, data []byte, options dataset.PictureOptions
 	return set
 }
 
-func TestImagesOfTheRightSizeAreNotTouched(t *testing.T) {
+func TestImagesOfTheRightSizeAreUnchanged(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 5, 5))
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i * 11)
@@ -219,13 +229,14 @@ func TestImagesOfTheRightSizeAreNotTouched(t *testing.T) {
 	}
 }
 
-func TestGreyStaysGrey(t *testing.T) {
+func TestGrayImages(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 16, 16))
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i)
 	}
 	for channels := 1; channels <= 3; channels += 2 {
-		_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: tensor.Shape{channels, 16, 16}}), 0)
+		_, x := sampleOf(t,
+			only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: tensor.Shape{channels, 16, 16}}), 0)
 		for i, v := range x {
 			require.Equal(t, float32(i%256)/255, v, "%d channels, value %d", channels, i)
 		}
@@ -233,9 +244,10 @@ func TestGreyStaysGrey(t *testing.T) {
 }
 
 // A wide picture keeps its middle, the green stripe; a tall one is scaled to the same.
-func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
+func TestScalesShorterSideAndCropsCenter(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"a.png": pngOf(t, stripes(90, 30)), "b.jpg": jpegOf(t, stripes(96, 32)), "narrow.png": pngOf(t, stripes(60000, 7)),
+		"a.png": pngOf(t, stripes(90, 30)), "b.jpg": jpegOf(t, stripes(96, 32)),
+		"narrow.png": pngOf(t, stripes(60000, 7)),
 	} {
 		_, x := sampleOf(t, only(t, name, data, dataset.PictureOptions{Shape: square(8)}), 0)
 		for i, v := range x {
@@ -252,15 +264,16 @@ func TestTheMiddleIsKeptAndTheShorterSideScaled(t *testing.T) {
 	}
 }
 
-func TestTransparentIsOverBlack(t *testing.T) {
+func TestTransparencyOverBlack(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 1, 1))
 	img.SetNRGBA(0, 0, color.NRGBA{R: 255, G: 255, B: 255, A: 51})
 	_, x := sampleOf(t, only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: square(1)}), 0)
 	assert.Equal(t, []float32{0.2, 0.2, 0.2}, x)
 }
 
-func TestTheContentCountsNotTheName(t *testing.T) {
-	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))), dataset.PictureOptions{Shape: square(4)}), 0)
+func TestFormatComesFromContent(t *testing.T) {
+	_, x := sampleOf(t, only(t, "really-a-jpeg.png", jpegOf(t, image.NewGray(image.Rect(0, 0, 4, 4))),
+		dataset.PictureOptions{Shape: square(4)}), 0)
 	assert.InDeltaSlice(t, make([]float32, 48), x, 0.01)
 }
 
@@ -273,7 +286,8 @@ func hugePNG(width, height uint32) []byte {
 	return append(file, "\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"...)
 }
 
-// sizedJPEG is the start of a progressive JPEG of one channel, whose header claims side x side pixels.
+// sizedJPEG is the start of a progressive JPEG of one channel, whose header claims side x side
+// pixels.
 func sizedJPEG(side uint16) []byte {
 	file := []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xc2\x00\x0b\x08")
 	file = binary.BigEndian.AppendUint16(file, side)
@@ -281,7 +295,7 @@ func sizedJPEG(side uint16) []byte {
 	return append(file, 1, 1, 0x11, 0)
 }
 
-func TestDamagedImagesAreNamed(t *testing.T) {
+func TestCorruptImagesAreNamed(t *testing.T) {
 	whole, photo := pngOf(t, stripes(30, 30)), jpegOf(t, stripes(30, 30))
 	wrongSum := bytes.Clone(whole)
 	wrongSum[len(wrongSum)-20] ^= 1
@@ -289,8 +303,9 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"empty.png":   {nil, "the file is empty"},
-		"text.jpg":    {[]byte("PK\x03\x04"), "got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
+		"empty.png": {nil, "the file is empty"},
+		"text.jpg": {[]byte("PK\x03\x04"),
+			"got a file that starts with 50 4b 03 04, want PNG, JPEG, GIF, WebP, BMP or TIFF"},
 		"cut.png":     {whole[:len(whole)-30], "PNG: not enough pixel data"},
 		"header.png":  {whole[:20], "PNG cut off"},
 		"cut.jpg":     {photo[:len(photo)-60], "JPEG: short Huffman data"},
@@ -301,65 +316,66 @@ func TestDamagedImagesAreNamed(t *testing.T) {
 	} {
 		set := only(t, name, c.data, dataset.PictureOptions{Shape: square(8)})
 		_, err := set.Sample(0, make([]float32, 3*64))
-		var damaged *dataset.DamagedError
-		require.ErrorAs(t, err, &damaged, name)
-		assert.Equal(t, set.Path(0), damaged.Path)
+		var corrupt *dataset.CorruptError
+		require.ErrorAs(t, err, &corrupt, name)
+		assert.Equal(t, set.Path(0), corrupt.Path)
 		assert.ErrorContains(t, err, "corrupt image "+set.Path(0)+": ")
 		assert.ErrorContains(t, err, c.want, name)
 		_, again := set.Sample(0, make([]float32, 3*64))
 		assert.Same(t, err, again, "found once, remembered")
-		assert.Equal(t, []*dataset.DamagedError{damaged}, set.Damaged())
+		assert.Equal(t, []*dataset.CorruptError{corrupt}, set.CorruptImages())
 	}
 }
 
-// Every cut of a PNG is damage; a JPEG may lose its end marker and no more.
-func TestEveryTruncationIsDamage(t *testing.T) {
+// Every cut PNG is corrupt; a JPEG may lose its end marker and no more.
+func TestEveryTruncationIsCorrupt(t *testing.T) {
 	for name, whole := range map[string][]byte{"a.png": pngOf(t, stripes(6, 6)), "a.jpg": jpegOf(t, stripes(6, 6))} {
 		for cut := 0; cut < len(whole)-2; cut += 3 {
 			set := only(t, name, whole[:cut], dataset.PictureOptions{Shape: square(6)})
 			_, err := set.Sample(0, make([]float32, 3*36))
-			var damaged *dataset.DamagedError
-			assert.ErrorAs(t, err, &damaged, "%s cut to %d bytes", name, cut)
+			var corrupt *dataset.CorruptError
+			assert.ErrorAs(t, err, &corrupt, "%s cut to %d bytes", name, cut)
 		}
 	}
 }
 
-func TestStrictDamageIsAnOrdinaryError(t *testing.T) {
+func TestStrictErrorIsOrdinary(t *testing.T) {
 	set := only(t, "a.png", nil, dataset.PictureOptions{Shape: square(8), Strict: true})
 	_, err := set.Sample(0, make([]float32, 3*64))
-	var damaged *dataset.DamagedError
-	assert.False(t, errors.As(err, &damaged))
+	var corrupt *dataset.CorruptError
+	assert.False(t, errors.As(err, &corrupt))
 	assert.ErrorContains(t, err, "corrupt image "+set.Path(0)+": the file is empty")
 }
 
-// An image that vanishes is one damaged image, however it was found; a folder that vanishes is an
+// An image that vanishes is one corrupt image, however it was found; a folder that vanishes is an
 // error of its own.
-func TestVanishedImageIsDamaged(t *testing.T) {
+func TestVanishedImageIsCorrupt(t *testing.T) {
 	one := pngOf(t, stripes(8, 8))
 	dir := tree(t, map[string][]byte{"cat/1.png": one, "cat/2.png": one, "cat/3.png": one})
 	set, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(8), TestFraction: -1})
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(set.Path(1)))
 	images := 0
-	for batch, err := range newLoader(t, dataset.LoaderOptions{Batch: 3, Damage: dataset.ReplaceDamaged}).Epoch(set, []int{0, 1, 2}) {
+	loader := newLoader(t, dataset.LoaderOptions{Batch: 3, OnCorrupt: dataset.ReplaceCorrupt})
+	for batch, err := range loader.Epoch(set, []int{0, 1, 2}) {
 		require.NoError(t, err)
 		assert.Equal(t, []int{0, 2, 2}, batch.Indices)
 		images += len(batch.Labels)
 	}
 	assert.Equal(t, 3, images)
-	require.Len(t, set.Damaged(), 1)
-	assert.Equal(t, set.Path(1), set.Damaged()[0].Path)
-	assert.ErrorIs(t, set.Damaged()[0], os.ErrNotExist)
+	require.Len(t, set.CorruptImages(), 1)
+	assert.Equal(t, set.Path(1), set.CorruptImages()[0].Path)
+	assert.ErrorIs(t, set.CorruptImages()[0], os.ErrNotExist)
 	assert.NoError(t, dataset.Digest(set, io.Discard))
 
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "cat")))
 	_, err = set.Sample(0, make([]float32, 3*64))
-	var damaged *dataset.DamagedError
+	var corrupt *dataset.CorruptError
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	assert.False(t, errors.As(err, &damaged))
+	assert.False(t, errors.As(err, &corrupt))
 }
 
-func TestUnreadableImageIsDamaged(t *testing.T) {
+func TestUnreadableImageIsCorrupt(t *testing.T) {
 	set := only(t, "a.png", pngOf(t, stripes(8, 8)), dataset.PictureOptions{Shape: square(8)})
 	require.NoError(t, os.Chmod(set.Path(0), 0))
 	if f, err := os.Open(set.Path(0)); err == nil {
@@ -367,19 +383,20 @@ func TestUnreadableImageIsDamaged(t *testing.T) {
 		t.Skip("this user may read any file")
 	}
 	_, err := set.Sample(0, make([]float32, 3*64))
-	var damaged *dataset.DamagedError
-	require.ErrorAs(t, err, &damaged)
+	var corrupt *dataset.CorruptError
+	require.ErrorAs(t, err, &corrupt)
 	assert.ErrorIs(t, err, os.ErrPermission)
 }
 
-func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
+func TestFolderCacheIsBounded(t *testing.T) {
 	files := map[string][]byte{}
 	for i := range 6 {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(4+i, 4))
 	}
 	dir := tree(t, files)
 	const sample = 4 * 3 * 16 // bytes
-	set, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(4), TestFraction: -1, CacheBytes: 2*sample + sample/2})
+	set, _, err := dataset.OpenFolder(dir,
+		dataset.PictureOptions{Shape: square(4), TestFraction: -1, CacheBytes: 2*sample + sample/2})
 	require.NoError(t, err)
 	var want [6][]float32
 	for i := range want {
@@ -399,11 +416,12 @@ func TestFolderCacheIsBoundedAndReturnsTheSame(t *testing.T) {
 }
 
 func TestFolderSamplesConcurrently(t *testing.T) {
-	files := map[string][]byte{"a/damaged.png": nil}
+	files := map[string][]byte{"a/corrupt.png": nil}
 	for i := range 8 {
 		files[fmt.Sprintf("a/%d.png", i)] = pngOf(t, stripes(5+i, 9))
 	}
-	set, _, err := dataset.OpenFolder(tree(t, files), dataset.PictureOptions{Shape: square(5), TestFraction: -1, CacheBytes: 1200})
+	set, _, err := dataset.OpenFolder(tree(t, files),
+		dataset.PictureOptions{Shape: square(5), TestFraction: -1, CacheBytes: 1200})
 	require.NoError(t, err)
 	var want [8][]float32
 	for i := range want {
@@ -422,5 +440,5 @@ func TestFolderSamplesConcurrently(t *testing.T) {
 		})
 	}
 	group.Wait()
-	assert.Len(t, set.Damaged(), 1)
+	assert.Len(t, set.CorruptImages(), 1)
 }

@@ -80,8 +80,9 @@ func splitFolders(dir string) (train, test string, beside []LeftOut, err error) 
 		}
 		return train, path, others.list, err
 	}
-	return "", "", nil, fmt.Errorf("%s holds class folders: want %s or val beside it, or give %s itself to divide its images",
-		train, filepath.Join(dir, "test"), train)
+	return "", "", nil,
+		fmt.Errorf("%s holds class folders: want %s or val beside it, or give %s itself to divide its images",
+			train, filepath.Join(dir, "test"), train)
 }
 
 // subfolders returns the names of the folders in dir, sorted. System files and pictures are left
@@ -107,7 +108,8 @@ func subfolders(dir string, leftOut *leftOuts) ([]string, error) {
 
 // isSystem reports whether a name is hidden, or left by macOS, Windows or a NAS.
 func isSystem(name string) bool {
-	return strings.HasPrefix(name, ".") || slices.Contains([]string{"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"}, name)
+	return strings.HasPrefix(name, ".") ||
+		slices.Contains([]string{"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"}, name)
 }
 
 // kindOf returns the type of an entry, or of the file that it links to.
@@ -169,7 +171,8 @@ func (l *listing) name(dir string, folders []string) ([]string, error) {
 	for i, folder := range folders {
 		class := norm.NFC.String(folder)
 		if i > 0 && class == l.classes[i-1] {
-			return nil, fmt.Errorf("%s: got class folders %+q and %+q, whose names are the same but for the Unicode normal form: rename one",
+			return nil, fmt.Errorf("%s: got class folders %+q and %+q, whose names are the same but for the Unicode "+
+				"normal form: rename one",
 				dir, folders[i-1], folder)
 		}
 		l.classes = append(l.classes, class)
@@ -192,7 +195,8 @@ func listTest(dir, trainDir string, classes []string) (*listing, error) {
 	for i, name := range l.classes {
 		label, found := slices.BinarySearch(classes, name)
 		if !found {
-			return nil, fmt.Errorf("%s: class %q is not in %s, which has %d: %s", dir, name, trainDir, len(classes), abbreviate(classes))
+			return nil, fmt.Errorf("%s: class %q is not in %s, which has %d: %s",
+				dir, name, trainDir, len(classes), abbreviate(classes))
 		}
 		labels[i] = label
 	}

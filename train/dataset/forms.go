@@ -107,7 +107,8 @@ func writeTars(ds Dataset, dir, part string) error {
 func writeTar(w io.Writer, encoder *imageEncoder, indices []int) error {
 	archive := tar.NewWriter(w)
 	add := func(name string, data []byte) error {
-		header := &tar.Header{Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
+		header := &tar.Header{Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: time.Unix(0, 0),
+			Format: tar.FormatUSTAR}
 		if err := archive.WriteHeader(header); err != nil {
 			return err
 		}
@@ -119,7 +120,8 @@ func writeTar(w io.Writer, encoder *imageEncoder, indices []int) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(add(s.number+s.extension, s.data), add(s.number+".cls", []byte(strconv.Itoa(s.label)))); err != nil {
+		if err := errors.Join(add(s.number+s.extension, s.data),
+			add(s.number+".cls", []byte(strconv.Itoa(s.label)))); err != nil {
 			return err
 		}
 	}
@@ -142,9 +144,10 @@ func writeTables(ds Dataset, dir, part string) error {
 	encoder := newImageEncoder(ds)
 	files := shards(indices, filePictures)
 	for k, shard := range files {
-		err := create(filepath.Join(dir, fmt.Sprintf("%s-%05d-of-%05d.parquet", part, k, len(files))), func(w io.Writer) error {
-			return writeTable(w, encoder, shard, string(metadata))
-		})
+		err := create(filepath.Join(dir, fmt.Sprintf("%s-%05d-of-%05d.parquet", part, k, len(files))),
+			func(w io.Writer) error {
+				return writeTable(w, encoder, shard, string(metadata))
+			})
 		if err != nil {
 			return err
 		}

@@ -67,9 +67,9 @@ func samplesOf(t testing.TB, ds dataset.Dataset) (labels []int, samples [][]floa
 	return labels, samples
 }
 
-// TestEveryFormHoldsTheSame exports a set in each form, and each of those in each form again: the
+// TestEveryFormHasTheSameSamples exports a set in each form, and each of those in each form again: the
 // samples, their order and the classes are the same, so training is.
-func TestEveryFormHoldsTheSame(t *testing.T) {
+func TestEveryFormHasTheSameSamples(t *testing.T) {
 	options := dataset.PictureOptions{Shape: tensor.Shape{1, 7, 7}}
 	train, test := random(t, 40, 7, 1), random(t, 10, 7, 2)
 	folder, folderTest := opened(t, exported(t, dataset.ClassFolders, train, test), options)
@@ -110,7 +110,8 @@ func TestExportCopiesPictures(t *testing.T) {
 	train, test = opened(t, broken, dataset.PictureOptions{})
 	err = dataset.ExportAs(dataset.TarFiles, train, test, filepath.Join(t.TempDir(), "set"))
 	require.ErrorContains(t, err, "x.png: got a file that starts with 6e 6f 20 70")
-	require.ErrorContains(t, dataset.ExportAs("zip", train, test, t.TempDir()), `got form "zip", want csv, folder, parquet, tar`)
+	require.ErrorContains(t, dataset.ExportAs("zip", train, test, t.TempDir()),
+		`got form "zip", want csv, folder, parquet, tar`)
 }
 
 // TestDigestOfEveryForm: another pixel, label or order of one picture is noticed.
@@ -138,23 +139,25 @@ func TestDigestOfEveryForm(t *testing.T) {
 	}
 }
 
-// TestDamageInEveryForm damages one picture: it is named and skipped, and with Strict an error.
-func TestDamageInEveryForm(t *testing.T) {
+// TestCorruptImageInEveryForm corrupts one picture: it is named and skipped, and with Strict an
+// error.
+func TestCorruptImageInEveryForm(t *testing.T) {
 	whole := pngOf(t, stripes(3, 3))
 	cut := bytes.Clone(whole)
 	copy(cut[len(cut)-30:], make([]byte, 20))
-	dir := tree(t, map[string][]byte{"train/a/0.png": whole, "train/a/1.png": whole, "train/b/2.png": whole, "test/a/0.png": whole, "test/b/0.png": whole})
+	dir := tree(t, map[string][]byte{"train/a/0.png": whole, "train/a/1.png": whole, "train/b/2.png": whole,
+		"test/a/0.png": whole, "test/b/0.png": whole})
 	train, test := opened(t, dir, dataset.PictureOptions{})
 	for form := range forms {
 		path := exported(t, form, train, test)
-		damageAll(t, path, whole, cut)
+		corruptSecond(t, path, whole, cut)
 		options := dataset.PictureOptions{Shape: square(3)}
 		set, _ := opened(t, path, options)
 		_, err := set.Sample(1, make([]float32, 27))
-		var damaged *dataset.DamagedError
-		require.ErrorAs(t, err, &damaged, form)
-		require.Len(t, set.Damaged(), 1)
-		assert.Equal(t, set.Path(1), set.Damaged()[0].Path)
+		var corrupt *dataset.CorruptError
+		require.ErrorAs(t, err, &corrupt, form)
+		require.Len(t, set.CorruptImages(), 1)
+		assert.Equal(t, set.Path(1), set.CorruptImages()[0].Path)
 		n := 0
 		for batch, err := range dataset.InOrder(set, 10) {
 			require.NoError(t, err)
@@ -165,12 +168,12 @@ func TestDamageInEveryForm(t *testing.T) {
 		set, _ = opened(t, path, options)
 		_, err = set.Sample(1, make([]float32, 27))
 		require.Error(t, err)
-		assert.NotErrorAs(t, err, &damaged)
+		assert.NotErrorAs(t, err, &corrupt)
 	}
 }
 
-// damageAll replaces the second picture of the training set, in whichever file it lies.
-func damageAll(t *testing.T, path string, whole, broken []byte) {
+// corruptSecond replaces the second picture of the training set, in whichever file it lies.
+func corruptSecond(t *testing.T, path string, whole, broken []byte) {
 	t.Helper()
 	dir := path
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
@@ -212,22 +215,30 @@ func tarOf(t testing.TB, members ...string) []byte {
 	return b.Bytes()
 }
 
-// TestTarFiles reads labels as numbers, names and JSON, in shards that are divided by folder or name.
+// TestTarFiles reads labels as numbers, names and JSON, in shards that are divided by folder or
+// name.
 func TestTarFiles(t *testing.T) {
 	one := string(pngOf(t, stripes(3, 3)))
 	options := dataset.PictureOptions{Shape: square(3)}
-	numbered := tarOf(t, "a/1.cls", "0", "a/1.png", one, "a/2.jpg", one, "a/2.cls", " 2\n", "3.json", `{"label": 1}`, "3.png", one)
+	numbered := tarOf(t, "a/1.cls", "0", "a/1.png", one, "a/2.jpg", one, "a/2.cls", " 2\n", "3.json", `{"label": 1}`,
+		"3.png", one)
 	named := tarOf(t, "1.png", one, "1.cls", "dog", "2.seg.png", one, "2.json", `{"cls": "cat", "label": null}`)
 	for name, c := range map[string]struct {
 		files   map[string][]byte
 		classes []string
 		labels  []int
 	}{
-		"numbers":           {map[string][]byte{"train/0.tar": numbered, "test/0.tar": numbered}, []string{"0", "1", "2"}, []int{0, 2, 1}},
-		"names":             {map[string][]byte{"set-train-00.tar": named, "set-test-00.tar": named}, []string{"cat", "dog"}, []int{1, 0, 1, 0}},
-		"names of a file":   {map[string][]byte{"train-0.tar": numbered, "val-0.tar": numbered, "classnames.txt": []byte("\xef\xbb\xbfx\ny\r\nz\n")}, []string{"x", "y", "z"}, []int{0, 2, 1}},
-		"several in order":  {map[string][]byte{"train-1.tar": tarOf(t, "1.png", one, "1.cls", "1"), "train-0.tar": tarOf(t, "1.png", one, "1.cls", "0"), "test.tar": numbered}, []string{"0", "1", "2"}, []int{0, 1}},
-		"nothing but train": {map[string][]byte{"0.tar": numbered, "test-0.tar": numbered, "validation-0.tar": numbered}, []string{"0", "1", "2"}, []int{0, 2, 1}},
+		"numbers": {map[string][]byte{"train/0.tar": numbered, "test/0.tar": numbered},
+			[]string{"0", "1", "2"}, []int{0, 2, 1}},
+		"names": {map[string][]byte{"set-train-00.tar": named, "set-test-00.tar": named},
+			[]string{"cat", "dog"}, []int{1, 0, 1, 0}},
+		"names of a file": {map[string][]byte{"train-0.tar": numbered, "val-0.tar": numbered,
+			"classnames.txt": []byte("\xef\xbb\xbfx\ny\r\nz\n")}, []string{"x", "y", "z"}, []int{0, 2, 1}},
+		"several in order": {map[string][]byte{"train-1.tar": tarOf(t, "1.png", one, "1.cls", "1"),
+			"train-0.tar": tarOf(t, "1.png", one, "1.cls", "0"), "test.tar": numbered}, []string{"0", "1", "2"},
+			[]int{0, 1}},
+		"nothing but train": {map[string][]byte{"0.tar": numbered, "test-0.tar": numbered,
+			"validation-0.tar": numbered}, []string{"0", "1", "2"}, []int{0, 2, 1}},
 	} {
 		if name == "names" { // neither word begins the name: divided by chance
 			train, test := opened(t, tree(t, c.files), dataset.PictureOptions{Shape: square(3), TestFraction: -1})
@@ -248,7 +259,8 @@ func TestTarFiles(t *testing.T) {
 // TestTarFilesLeaveOut names what isn't in the set.
 func TestTarFilesLeaveOut(t *testing.T) {
 	one := string(pngOf(t, stripes(3, 3)))
-	path := filepath.Join(tree(t, map[string][]byte{"x.tar": tarOf(t, "1.png", one, "1.cls", "0", "1.txt", "a caption", "2.png", one, "3.png", one, "3.cls", "-1",
+	path := filepath.Join(tree(t, map[string][]byte{"x.tar": tarOf(t, "1.png", one, "1.cls", "0", "1.txt", "a caption",
+		"2.png", one, "3.png", one, "3.cls", "-1",
 		"._1.png", "mac", "4.cls", "1")}), "x.tar")
 	train, _ := opened(t, path, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	assert.Equal(t, 1, train.Len())
@@ -269,9 +281,12 @@ func TestTarFilesLeaveOut(t *testing.T) {
 func TestLists(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	files := map[string][]byte{"p/1.png": one, "p/2.png": one, "p/3.png": one, "p/4.png": one,
-		"a.csv":   []byte("\xef\xbb\xbf\"path\",label,split\np/1.png,dog,train\np/2.png,cat,\n\"p/3.png\",dog,test\np/4.png,cat,validation\n"),
-		"b.jsonl": []byte("\xef\xbb\xbf" + `{"file_name": "p/1.png", "label": "dog"}` + "\n\n" + `{"file_name": "p/2.png", "label": "cat", "split": "train"}` + "\n" + `{"file_name": "p/3.png", "label": "dog", "split": "test"}`),
-		"c.csv":   []byte("id,fine,file\n7,1,p/1.png\n8,0,p/2.png\n9,-1,p/3.png\n9,,p/3.png\n"),
+		"a.csv": []byte("\xef\xbb\xbf\"path\",label,split\np/1.png,dog, Train\np/2.png,cat,\n" +
+			"\"p/3.png\",dog,TEST \np/4.png,cat,validation\np/4.png,dog,dev\n"),
+		"b.jsonl": []byte("\xef\xbb\xbf" + `{"file_name": "p/1.png", "label": "dog"}` + "\n\n" +
+			`{"file_name": "p/2.png", "label": "cat", "split": "train"}` + "\n" +
+			`{"file_name": "p/3.png", "label": "dog", "split": "test"}`),
+		"c.csv": []byte("id,fine,file\n7,1,p/1.png\n8,0,p/2.png\n9,-1,p/3.png\n9,,p/3.png\n"),
 	}
 	dir := tree(t, files)
 	for _, name := range []string{"a.csv", "b.jsonl"} {
@@ -281,28 +296,36 @@ func TestLists(t *testing.T) {
 		assert.Equal(t, []string{"cat", "dog"}, train.ClassNames())
 		assert.Equal(t, 1, test.Len(), name)
 		assert.Equal(t, filepath.Join(dir, "p", "3.png"), test.Path(0))
+		if name == "a.csv" {
+			assert.Equal(t, []string{"a.csv: 2 validation pictures beside the training and the test set true"}, leftOut(t, train, dir))
+		} else {
+			assert.Empty(t, train.LeftOut())
+		}
 	}
-	train, _ := opened(t, filepath.Join(dir, "c.csv"), dataset.PictureOptions{Shape: square(3), LabelColumn: "fine", TestFraction: -1})
+	train, _ := opened(t, filepath.Join(dir, "c.csv"),
+		dataset.PictureOptions{Shape: square(3), LabelColumn: "fine", TestFraction: -1})
 	labels, _ := samplesOf(t, train)
 	assert.Equal(t, []int{1, 0}, labels)
 	assert.Equal(t, 2, train.LeftOut()[0].Count)
 
 	require.NoError(t, os.Remove(filepath.Join(dir, "p", "1.png")))
 	_, err := train.Sample(0, make([]float32, 27))
-	var damaged *dataset.DamagedError
-	require.ErrorAs(t, err, &damaged)
+	var corrupt *dataset.CorruptError
+	require.ErrorAs(t, err, &corrupt)
 }
 
-// TestListsStayInTheirFolder: other paths are an error, unless the options allow them.
-func TestListsStayInTheirFolder(t *testing.T) {
+// TestListsRejectPathsOutsideTheirFolder: other paths are an error, unless the options allow them.
+func TestListsRejectPathsOutsideTheirFolder(t *testing.T) {
 	outside := filepath.Join(tree(t, map[string][]byte{"x.png": pngOf(t, stripes(3, 3))}), "x.png")
 	for _, path := range []string{"../x.png", "a/../../x.png", outside} {
 		dir := tree(t, map[string][]byte{"l.csv": []byte("path,label\n" + path + ",1\n")})
 		_, _, err := dataset.Open(filepath.Join(dir, "l.csv"), dataset.PictureOptions{})
-		require.ErrorContains(t, err, "l.csv: line 2: got path "+fmt.Sprintf("%q", path)+", want one in the list's folder")
+		require.ErrorContains(t, err, "l.csv: line 2: got path "+fmt.Sprintf("%q", path)+
+			", want one in the list's folder")
 	}
 	dir := tree(t, map[string][]byte{"l.csv": []byte("path,label\n" + outside + ",0\n")})
-	train, _ := opened(t, filepath.Join(dir, "l.csv"), dataset.PictureOptions{Shape: square(3), AnyPath: true, TestFraction: -1})
+	train, _ := opened(t, filepath.Join(dir, "l.csv"),
+		dataset.PictureOptions{Shape: square(3), AnyPath: true, TestFraction: -1})
 	sampleOf(t, train, 0)
 }
 
@@ -332,13 +355,19 @@ func TestParquetColumns(t *testing.T) {
 		option   string
 		classes  []string
 	}{
-		{"numbers", "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)}, []parquet.Values{pictures, numbers}, "", []string{"0", "1"}},
-		{"names", "", []parquet.Column{column("class", parquet.ByteArray), column("img", parquet.ByteArray)}, []parquet.Values{names, pictures}, "", []string{"cat", "dog"}},
-		{"declared", `{"info": {"features": {"scan": {"_type": "Image"}, "kind": {"_type": "ClassLabel", "names": ["no", "yes"]}, "list": [1]}}}`,
-			[]parquet.Column{column("scan.bytes", parquet.ByteArray), column("kind", parquet.Int64)}, []parquet.Values{pictures, numbers}, "", []string{"no", "yes"}},
-		{"chosen", "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("coarse", parquet.Int64)}, []parquet.Values{pictures, numbers}, "coarse", []string{"0", "1"}},
+		{"numbers", "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("label", parquet.Int64)},
+			[]parquet.Values{pictures, numbers}, "", []string{"0", "1"}},
+		{"names", "", []parquet.Column{column("class", parquet.ByteArray), column("img", parquet.ByteArray)},
+			[]parquet.Values{names, pictures}, "", []string{"cat", "dog"}},
+		{"declared", `{"info": {"features": {"scan": {"_type": "Image"},
+		"kind": {"_type": "ClassLabel", "names": ["no", "yes"]}, "list": [1]}}}`,
+			[]parquet.Column{column("scan.bytes", parquet.ByteArray), column("kind", parquet.Int64)},
+			[]parquet.Values{pictures, numbers}, "", []string{"no", "yes"}},
+		{"chosen", "", []parquet.Column{column("image.bytes", parquet.ByteArray), column("coarse", parquet.Int64)},
+			[]parquet.Values{pictures, numbers}, "coarse", []string{"0", "1"}},
 	} {
-		dir := tree(t, map[string][]byte{"data/train-00000-of-00001.parquet": table(t, c.metadata, c.columns, c.values)})
+		dir := tree(t,
+			map[string][]byte{"data/train-00000-of-00001.parquet": table(t, c.metadata, c.columns, c.values)})
 		train, _ := opened(t, dir, dataset.PictureOptions{Shape: square(3), LabelColumn: c.option, TestFraction: -1})
 		assert.Equal(t, c.classes, train.ClassNames(), c.what)
 		label, _ := sampleOf(t, train, 0)
@@ -356,8 +385,8 @@ func large(t testing.TB, n int, window int64) (train *dataset.Pictures) {
 	return train
 }
 
-// TestShuffleInWindows: the order has every sample once, depends on the generator alone, and holds few pages
-// at once.
+// TestShuffleInWindows: the order has every sample once, depends on the generator alone, and holds
+// few pages at once.
 func TestShuffleInWindows(t *testing.T) {
 	const n = 200
 	train := large(t, n, 3<<20)
@@ -370,8 +399,8 @@ func TestShuffleInWindows(t *testing.T) {
 	for i, k := range sorted {
 		require.Equal(t, i, k)
 	}
-	// A page has some pictures, and a window of 3 MiB less than a fifth of the set: neighbours in the file are
-	// seldom neighbours in the order, but nearly always in the same window.
+	// A page has some pictures, and a window of 3 MiB less than a fifth of the set: neighbours in
+	// the file are seldom neighbours in the order, but nearly always in the same window.
 	places := make([]int, n)
 	for at, i := range order {
 		places[i] = at
@@ -392,12 +421,13 @@ func TestShuffleInWindows(t *testing.T) {
 	whole := large(t, n, 1<<30)
 	assert.False(t, dataset.Windowed(whole))
 	assert.Equal(t, rand.New(rand.NewPCG(1, 0)).Perm(n), dataset.Shuffle(whole, rand.New(rand.NewPCG(1, 0))))
-	assert.Equal(t, rand.New(rand.NewPCG(1, 0)).Perm(n), dataset.Shuffle(dataset.Mixed(whole, 3), rand.New(rand.NewPCG(1, 0))))
+	assert.Equal(t, rand.New(rand.NewPCG(1, 0)).Perm(n),
+		dataset.Shuffle(dataset.Mixed(whole, 3), rand.New(rand.NewPCG(1, 0))))
 }
 
-// TestWindowsChangeNoSample: batches of a set in windows are the same for any number of workers, and its samples are
-// those of the whole set.
-func TestWindowsChangeNoSample(t *testing.T) {
+// TestWindowsKeepSamples: batches of a set in windows are the same for any number of workers,
+// and its samples are those of the whole set.
+func TestWindowsKeepSamples(t *testing.T) {
 	const n = 60
 	train, whole := large(t, n, 1<<20), large(t, n, 1<<30)
 	order := dataset.Shuffle(train, rand.New(rand.NewPCG(1, 0)))
@@ -437,8 +467,8 @@ func TestSome(t *testing.T) {
 	assert.Len(t, labels(dataset.Some(whole, 0, 1)), 60)
 }
 
-// TestLargeFilesTakeLittleMemory reads a set of 18 MB in windows of 1 MiB.
-func TestLargeFilesTakeLittleMemory(t *testing.T) {
+// TestMemoryOfLargeFiles reads a set of 18 MB in windows of 1 MiB.
+func TestMemoryOfLargeFiles(t *testing.T) {
 	train := large(t, 200, 1<<20)
 	live := func() uint64 {
 		runtime.GC()
@@ -486,7 +516,8 @@ func TestHostileLists(t *testing.T) {
 	}{
 		"a.csv":   {long, "got a line of more than 1048576 bytes"},
 		"b.jsonl": {long[11:], "got a line of more than 1048576 bytes"},
-		"c.csv":   {[]byte("path,label\na.png,2000000000\n"), "got label 2000000000, but only 1 of the labels 0 to 2000000000 occur"},
+		"c.csv": {[]byte("path,label\na.png,2000000000\n"),
+			"got label 2000000000, but only 1 of the labels 0 to 2000000000 occur"},
 		"d.csv":   {[]byte("path,label\na.png\n"), "wrong number of fields"},
 		"e.csv":   {[]byte("a,b\n1,2\n"), "line 1: got the columns"},
 		"f.csv":   {nil, "the file is empty"},
@@ -495,8 +526,9 @@ func TestHostileLists(t *testing.T) {
 		"i.jsonl": {[]byte(`{"label": 1}`), "line 1: got no path"},
 		"j.jsonl": {[]byte(`{"path"`), "line 1: unexpected end of JSON input"},
 		"k.csv":   {[]byte("path,label\na.png,\xff\n"), "want a name in UTF-8"},
-		"m.csv":   {[]byte("path,label\na\x00.png,1\n"), "line 2: got path \"a\\x00.png\", want one without a zero byte"},
-		"l.csv":   {[]byte("path,label,split\na.png,1,test\n"), "found test pictures only"},
+		"m.csv": {[]byte("path,label\na\x00.png,1\n"),
+			"line 2: got path \"a\\x00.png\", want one without a zero byte"},
+		"l.csv": {[]byte("path,label,split\na.png,1,test\n"), "found test pictures only"},
 	} {
 		allocated, err := openHostile(t, name, c.data)
 		require.ErrorContains(t, err, c.want, name)
@@ -517,10 +549,13 @@ func TestHostileTars(t *testing.T) {
 	}{
 		"a.tar": {claimed, "1.png: got 8589934591 bytes at byte 512 of 3072: the file is cut off"},
 		"b.tar": {whole[:1024], "the block of zeros at the end is missing: the file is cut off"},
-		"c.tar": {[]byte("no tar file, but longer than one block of it" + strings.Repeat(".", 600)), "after 0 pictures: archive/tar: invalid tar header"},
-		"d.tar": {tarOf(t, "1.png", one, "1.cls", strings.Repeat("1", 2000)), "1.cls: got a label of 2000 bytes, want at most 1024"},
+		"c.tar": {[]byte("no tar file, but longer than one block of it" + strings.Repeat(".", 600)),
+			"after 0 pictures: archive/tar: invalid tar header"},
+		"d.tar": {tarOf(t, "1.png", one, "1.cls", strings.Repeat("1", 2000)),
+			"1.cls: got a label of 2000 bytes, want at most 1024"},
 		"e.tar": {tarOf(t, "1.png", one), "found no picture with a label"},
-		"f.tgz": {whole, "want a folder, or a file that ends in .parquet, .tar, .csv or .jsonl; a compressed tar file can't be read at any place"},
+		"f.tgz": {whole, "want a folder, or a file that ends in .parquet, .tar, .csv or .jsonl; " +
+			"a compressed tar file can't be read at any place"},
 	} {
 		allocated, err := openHostile(t, name, c.data)
 		require.ErrorContains(t, err, c.want, name)
@@ -528,19 +563,20 @@ func TestHostileTars(t *testing.T) {
 	}
 }
 
-// TestListedNamesWithoutAFile: each listed name that isn't a file's is a damaged image. The digest and
-// the other images are read.
-func TestListedNamesWithoutAFile(t *testing.T) {
+// TestListWithMissingFiles: each listed name that isn't a file's is a corrupt image. The digest
+// and the other images are read.
+func TestListWithMissingFiles(t *testing.T) {
 	dir := tree(t, map[string][]byte{"a.png": pngOf(t, stripes(2, 2)), "sub/b.png": nil})
-	list := fmt.Sprintf("path,label\na.png,0\nmissing.png,0\nsub,0\na.png/b.png,0\n%s.png,0\n", strings.Repeat("x", 5000))
+	list := fmt.Sprintf("path,label\na.png,0\nmissing.png,0\nsub,0\na.png/b.png,0\n%s.png,0\n",
+		strings.Repeat("x", 5000))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "list.csv"), []byte(list), 0o600))
 	train, _ := opened(t, filepath.Join(dir, "list.csv"), dataset.PictureOptions{Shape: square(2), TestFraction: -1})
 	require.Equal(t, 5, train.Len())
 	x := make([]float32, train.Shape().TotalSize())
 	for i := range train.Len() {
 		_, err := train.Sample(i, x)
-		_, damaged := errors.AsType[*dataset.DamagedError](err)
-		assert.Equal(t, i > 0, damaged, "%s: %v", train.Path(i), err)
+		_, corrupt := errors.AsType[*dataset.CorruptError](err)
+		assert.Equal(t, i > 0, corrupt, "%s: %v", train.Path(i), err)
 	}
 	require.NoError(t, dataset.Digest(train, new(bytes.Buffer)))
 }
@@ -567,8 +603,9 @@ func TestOpenRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "b.parquet: got 0 bytes, want a Parquet file")
 	_, _, err = dataset.Open(t.TempDir(), dataset.PictureOptions{})
 	require.ErrorContains(t, err, "found no image in 0 class folders")
-	require.ErrorContains(t, err, "; no .parquet or .tar files; no IDX files: train-images-idx3-ubyte, train-labels-idx1-ubyte, "+
-		"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz")
+	require.ErrorContains(t, err,
+		"; no .parquet or .tar files; no IDX files: train-images-idx3-ubyte, train-labels-idx1-ubyte, "+
+			"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz")
 	train, _ := opened(t, filepath.Join(both, "*.tar"), dataset.PictureOptions{TestFraction: -1})
 	assert.Equal(t, 1, train.Len())
 	_, _, err = dataset.Open(filepath.Join(both, "a.tar"), dataset.PictureOptions{})
@@ -602,7 +639,8 @@ func FuzzOpenJSONLines(f *testing.F) {
 
 func FuzzOpenParquet(f *testing.F) {
 	one := pngOf(f, image.NewGray(image.Rect(0, 0, 1, 1)))
-	f.Add(table(f, `{"info": {"features": {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["a", "b"]}}}}`,
+	f.Add(table(f,
+		`{"info": {"features": {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["a", "b"]}}}}`,
 		[]parquet.Column{{Path: "image.bytes", Type: parquet.ByteArray}, {Path: "label", Type: parquet.Int64}},
 		[]parquet.Values{{Bytes: [][]byte{one, one}}, {Ints: []int64{0, 1}}}))
 	fuzzForm(f, "a.parquet")

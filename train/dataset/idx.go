@@ -23,19 +23,43 @@ type Source struct {
 // with .gz appended. A plain file wins over a compressed one. The names may have a prefix, and test
 // instead of t10k, as EMNIST's do. The files may be up to two folders below dir, as torchvision's
 // are in MNIST/raw. Of several sets dir chooses one by its folder and its prefix:
-// EMNIST/raw/emnist-letters.
-//
-// EMNIST's files, which have the prefix emnist, hold every image transposed: OpenIDX turns them
-// upright, and [IDXNote] says so.
+// EMNIST/raw/emnist-letters. Images of EMNIST's files are turned upright; [FindIDX] gives the choice.
 //
 // Both sets have as many classes as the largest label of either implies. Errors name the file and
 // the byte.
 func OpenIDX(dir string) (train, test Dataset, err error) {
-	set, err := findIDX(dir)
+	files, err := FindIDX(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	paths := set.paths
+	return files.Open()
+}
+
+// IDXFiles are the four files of a training and a test set.
+type IDXFiles struct {
+	// Name is the path that chooses these files among several sets: their folder and their prefix.
+	Name string
+
+	// Transpose exchanges the rows and the columns of every image. FindIDX sets it for files with
+	// the prefix emnist: EMNIST's hold the columns as rows, since they were made from Matlab's arrays
+	// (Cohen et al. 2017).
+	Transpose bool
+
+	paths [4]string // in the order of idxFiles
+}
+
+// FindIDX finds the files that [OpenIDX] reads.
+func FindIDX(dir string) (*IDXFiles, error) {
+	set, err := findIDX(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &IDXFiles{Name: set.name(), Transpose: set.isEMNIST(), paths: set.paths}, nil
+}
+
+// Open reads the sets.
+func (f *IDXFiles) Open() (train, test Dataset, err error) {
+	paths := f.paths
 	first, err := readIDXFiles(paths[0], paths[1])
 	if err != nil {
 		return nil, nil, err
@@ -50,20 +74,11 @@ func OpenIDX(dir string) (train, test Dataset, err error) {
 	}
 	classes := max(first.classes, second.classes)
 	first.classes, second.classes = classes, classes
-	if set.transposed() {
+	if f.Transpose {
 		first.transpose()
 		second.transpose()
 	}
 	return first, second, nil
-}
-
-// IDXNote returns a remark for users on how [OpenIDX] reads a folder, usually "".
-func IDXNote(dir string) string {
-	set, err := findIDX(dir)
-	if err != nil || !set.transposed() {
-		return ""
-	}
-	return fmt.Sprintf("%s: EMNIST stores images transposed: they are turned upright", set.name())
 }
 
 func readIDXFiles(images, labels string) (*Images, error) {
@@ -107,7 +122,8 @@ func ReadIDX(images, labels Source, classes int) (*Images, error) {
 		return nil, err
 	}
 	if dims[0] != len(labelBytes) {
-		return nil, fmt.Errorf("%s: byte 4 (count): got %d images, want %d as %s has labels", images.Name, dims[0], len(labelBytes), labels.Name)
+		return nil, fmt.Errorf("%s: byte 4 (count): got %d images, want %d as %s has labels",
+			images.Name, dims[0], len(labelBytes), labels.Name)
 	}
 	pixels, err := stream.body(dims)
 	if err != nil {
@@ -137,7 +153,8 @@ func countClasses(name string, labels []uint8, classes int) (int, error) {
 	largest, occurring := 0, 0
 	for i, label := range labels {
 		if classes > 0 && int(label) >= classes {
-			return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, want 0 to %d", name, labelsHeader+i, i, label, classes-1)
+			return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, want 0 to %d",
+				name, labelsHeader+i, i, label, classes-1)
 		}
 		if label > labels[largest] {
 			largest = i
@@ -150,11 +167,12 @@ func countClasses(name string, labels []uint8, classes int) (int, error) {
 	if classes > 0 {
 		return classes, nil
 	}
-	// A stray byte makes a class far above the others. In a large set most classes occur: if half of them
-	// don't, the labels are corrupt.
+	// A stray byte makes a class far above the others. In a large set most classes occur: if half
+	// of them don't, the labels are corrupt.
 	classes = int(labels[largest]) + 1
 	if len(labels) >= 10*classes && 2*occurring <= classes {
-		return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, but only %d of the labels 0 to %d occur: corrupt, or not numbered from 0",
+		return 0, fmt.Errorf("%s: byte %d (label of image %d): got %d, but only %d of the labels 0 to %d occur: "+
+			"corrupt, or not numbered from 0",
 			name, labelsHeader+largest, largest, labels[largest], occurring, classes-1)
 	}
 	return classes, nil
@@ -217,16 +235,18 @@ func (s *idxStream) body(dims []int) ([]uint8, error) {
 	}
 	data, err := s.read(want)
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, got %d", joinDims(dims), want, len(data))
+		return nil, s.errorAt(s.offset, "data", "truncated: the header promises %s = %d bytes, got %d",
+			joinDims(dims), want, len(data))
 	}
 	if err != nil {
-		return nil, s.damaged(err)
+		return nil, s.readError(err)
 	}
 	switch err := s.end(); {
 	case errors.Is(err, errTrailing):
-		return nil, s.errorAt(s.offset, "end", "got trailing bytes: the header promises %s = %d bytes", joinDims(dims), want)
+		return nil, s.errorAt(s.offset, "end", "got trailing bytes: the header promises %s = %d bytes",
+			joinDims(dims), want)
 	case err != nil:
-		return nil, s.damaged(err)
+		return nil, s.readError(err)
 	}
 	return data, nil
 }

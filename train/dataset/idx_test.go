@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -52,7 +53,8 @@ func pair(n, height, width int) (images, labels []byte) {
 	for i := range classes {
 		classes[i] = byte(i % 10)
 	}
-	return idx(0x803, []uint32{uint32(n), uint32(height), uint32(width)}, pixels), idx(0x801, []uint32{uint32(n)}, classes)
+	return idx(0x803, []uint32{uint32(n), uint32(height), uint32(width)}, pixels),
+		idx(0x801, []uint32{uint32(n)}, classes)
 }
 
 func readIDX(images, labels []byte) (*dataset.Images, error) {
@@ -60,12 +62,14 @@ func readIDX(images, labels []byte) (*dataset.Images, error) {
 		dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 0)
 }
 
-func TestReadIDXGivesThePixels(t *testing.T) {
+func TestReadIDX(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n, h, w := rapid.IntRange(1, 12).Draw(t, "n"), rapid.IntRange(1, 9).Draw(t, "h"), rapid.IntRange(1, 9).Draw(t, "w")
+		n, h, w := rapid.IntRange(1, 12).Draw(t, "n"), rapid.IntRange(1, 9).Draw(t, "h"),
+			rapid.IntRange(1, 9).Draw(t, "w")
 		pixels := rapid.SliceOfN(rapid.Byte(), n*h*w, n*h*w).Draw(t, "pixels")
 		labels := rapid.SliceOfN(rapid.ByteRange(0, 9), n, n).Draw(t, "labels")
-		set, err := readIDX(idx(0x803, []uint32{uint32(n), uint32(h), uint32(w)}, pixels), idx(0x801, []uint32{uint32(n)}, labels))
+		set, err := readIDX(idx(0x803, []uint32{uint32(n), uint32(h), uint32(w)}, pixels),
+			idx(0x801, []uint32{uint32(n)}, labels))
 		require.NoError(t, err)
 		require.Equal(t, n, set.Len())
 		require.Equal(t, tensor.Shape{1, h, w}, set.Shape())
@@ -81,7 +85,7 @@ func TestReadIDXGivesThePixels(t *testing.T) {
 	})
 }
 
-func TestReadIDXSameFromAnyReader(t *testing.T) {
+func TestReadIDXFromAnyReader(t *testing.T) {
 	images, labels := pair(200, 28, 28) // larger than the first chunk, so that the buffer grows
 	want, err := readIDX(images, labels)
 	require.NoError(t, err)
@@ -92,7 +96,8 @@ func TestReadIDXSameFromAnyReader(t *testing.T) {
 		"data and EOF": iotest.DataErrReader(
 			bytes.NewReader(images)),
 	} {
-		got, err := dataset.ReadIDX(dataset.Source{Name: name, Reader: r}, dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 0)
+		got, err := dataset.ReadIDX(dataset.Source{Name: name, Reader: r},
+			dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 0)
 		require.NoError(t, err, name)
 		assert.Equal(t, want, got, name)
 	}
@@ -102,7 +107,8 @@ func TestReadIDXReportsReadErrors(t *testing.T) {
 	images, labels := pair(200, 28, 28)
 	for _, cut := range []int{0, 3, 17, 100000} {
 		_, err := dataset.ReadIDX(
-			dataset.Source{Name: "images", Reader: io.MultiReader(bytes.NewReader(images[:cut]), iotest.ErrReader(errBroken))},
+			dataset.Source{Name: "images",
+				Reader: io.MultiReader(bytes.NewReader(images[:cut]), iotest.ErrReader(errBroken))},
 			dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, 0)
 		require.ErrorIs(t, err, errBroken)
 		assert.ErrorContains(t, err, "images: reading after byte")
@@ -112,7 +118,8 @@ func TestReadIDXReportsReadErrors(t *testing.T) {
 func TestReadIDXWithClasses(t *testing.T) {
 	images, labels := pair(20, 2, 2)
 	read := func(classes int) (*dataset.Images, error) {
-		return dataset.ReadIDX(dataset.Source{Name: "images", Reader: bytes.NewReader(images)}, dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, classes)
+		return dataset.ReadIDX(dataset.Source{Name: "images", Reader: bytes.NewReader(images)},
+			dataset.Source{Name: "labels", Reader: bytes.NewReader(labels)}, classes)
 	}
 	set, err := read(12)
 	require.NoError(t, err)
@@ -123,8 +130,9 @@ func TestReadIDXWithClasses(t *testing.T) {
 	assert.ErrorContains(t, err, "257 classes: want 1 to 256")
 }
 
-// Every cut of a small pair of files is an error that says it, and none of them is taken for the whole.
-func TestReadIDXNoticesEveryTruncation(t *testing.T) {
+// Every cut of a small pair of files is an error that says it, and none of them is taken for the
+// whole.
+func TestReadIDXDetectsEveryTruncation(t *testing.T) {
 	images, labels := pair(3, 2, 3)
 	for cut := range len(images) {
 		_, err := readIDX(images[:cut], labels)
@@ -143,14 +151,14 @@ func TestReadIDXNoticesEveryTruncation(t *testing.T) {
 	}
 }
 
-func TestReadIDXNoticesEveryDamagedCompressedByte(t *testing.T) {
+func TestReadIDXDetectsEveryCorruptCompressedByte(t *testing.T) {
 	images, labels := pair(3, 2, 3)
 	whole, err := readIDX(images, labels)
 	require.NoError(t, err)
 	for i := range packed(t, images) {
-		damaged := packed(t, images)
-		damaged[i] ^= 0xff
-		set, err := readIDX(damaged, labels)
+		corrupt := packed(t, images)
+		corrupt[i] ^= 0xff
+		set, err := readIDX(corrupt, labels)
 		if err == nil {
 			assert.Equal(t, whole, set, "byte %d is of no consequence (time, system), or it is an error", i)
 		}
@@ -176,8 +184,9 @@ func TestReadIDXMemoryIsBoundedByTheInput(t *testing.T) {
 	}
 }
 
-// A gzip file whose header is honest about gigabytes of zeros is refused once it is clear what it is.
-func TestReadIDXRefusesAnArchiveMadeToExhaustMemory(t *testing.T) {
+// A gzip file whose header is honest about gigabytes of zeros is refused once it is clear what it
+// is.
+func TestReadIDXRejectsGzipBombs(t *testing.T) {
 	mebibyte := packed(t, make([]byte, 1<<20))
 	bomb := append(packed(t, idx(0x803, []uint32{10, 1 << 13, 1 << 13}, nil)), bytes.Repeat(mebibyte, 130)...)
 	_, labels := pair(10, 1, 1)
@@ -185,11 +194,13 @@ func TestReadIDXRefusesAnArchiveMadeToExhaustMemory(t *testing.T) {
 	assert.ErrorContains(t, err, "refused as made to exhaust memory")
 }
 
-func TestSparseLabelsAreRefusedOnlyInALargeSet(t *testing.T) {
+func TestSparseLabelsInLargeSets(t *testing.T) {
 	images, labels := pair(3000, 1, 1)
 	labels[8+1234] = 200
 	_, err := readIDX(images, labels)
-	assert.EqualError(t, err, "labels: byte 1242 (label of image 1234): got 200, but only 11 of the labels 0 to 200 occur: corrupt, or not numbered from 0")
+	assert.EqualError(t, err,
+		"labels: byte 1242 (label of image 1234): got 200, but only 11 of the labels 0 to 200 occur: "+
+			"corrupt, or not numbered from 0")
 
 	images, labels = pair(30, 1, 1)
 	labels[8+12] = 200
@@ -213,7 +224,8 @@ func TestOpenIDXSpellings(t *testing.T) {
 	images, labels := pair(20, 4, 5)
 	testImages, testLabels := pair(7, 4, 5)
 	for name, files := range map[string]map[string][]byte{
-		"plain": {"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels, "t10k-images-idx3-ubyte": testImages, "t10k-labels-idx1-ubyte": testLabels},
+		"plain": {"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
+			"t10k-images-idx3-ubyte": testImages, "t10k-labels-idx1-ubyte": testLabels},
 		"dots and gz": {"train-images.idx3-ubyte": images, "train-labels.idx1-ubyte.gz": packed(t, labels),
 			"t10k-images-idx3-ubyte.gz": packed(t, testImages), "t10k-labels.idx1-ubyte": testLabels},
 		"content, not name": {"train-images-idx3-ubyte": packed(t, images), "train-labels-idx1-ubyte.gz": labels,
@@ -228,15 +240,16 @@ func TestOpenIDXSpellings(t *testing.T) {
 	}
 }
 
-// TestOpenIDXLayouts finds what is plainly there: as torchvision's folders and EMNIST's names have it. Of several
-// sets it wants to be told which.
+// TestOpenIDXLayouts finds what is plainly there: as torchvision's folders and EMNIST's names have
+// it. Of several sets it wants to be told which.
 func TestOpenIDXLayouts(t *testing.T) {
 	images, labels := pair(20, 4, 5)
 	testImages, testLabels := pair(7, 4, 5)
 	set := func(prefix, test string) map[string][]byte {
 		return map[string][]byte{
 			prefix + "train-images-idx3-ubyte": images, prefix + "train-labels-idx1-ubyte": labels,
-			prefix + test + "-images-idx3-ubyte.gz": packed(t, testImages), prefix + test + "-labels-idx1-ubyte.gz": packed(t, testLabels),
+			prefix + test + "-images-idx3-ubyte.gz": packed(t, testImages),
+			prefix + test + "-labels-idx1-ubyte.gz": packed(t, testLabels),
 		}
 	}
 	open := func(dir string) {
@@ -248,7 +261,8 @@ func TestOpenIDXLayouts(t *testing.T) {
 		assert.Equal(t, 7, test.Len(), dir)
 	}
 	for _, files := range []map[string][]byte{
-		set("raw/", "t10k"), set("MNIST/raw/", "t10k"), set("FashionMNIST/raw/", "t10k"), set("gzip/emnist-letters-", "test"), set("EMNIST/raw/emnist-digits-", "test"),
+		set("raw/", "t10k"), set("MNIST/raw/", "t10k"), set("FashionMNIST/raw/", "t10k"),
+		set("gzip/emnist-letters-", "test"), set("EMNIST/raw/emnist-digits-", "test"),
 		set("my-own-", "t10k"), set("", "test"),
 	} {
 		open(writeFiles(t, files))
@@ -271,24 +285,32 @@ func TestOpenIDXLayouts(t *testing.T) {
 	assert.EqualError(t, err, dir+": found no emnist-letters-test-labels-idx1-ubyte (with or without .gz)")
 }
 
-// TestOpenIDXTurnsEMNISTUpright transposes the images of sets that are called emnist, and no others.
-func TestOpenIDXTurnsEMNISTUpright(t *testing.T) {
+// TestOpenIDXTransposesEMNIST transposes the images of sets that are called emnist, and no
+// others.
+func TestOpenIDXTransposesEMNIST(t *testing.T) {
 	images, labels := pair(3, 2, 3)
-	open := func(prefix string) (set dataset.Dataset, note string) {
-		dir := writeFiles(t, map[string][]byte{
+	folder := func(prefix string) string {
+		return writeFiles(t, map[string][]byte{
 			prefix + "train-images-idx3-ubyte": images, prefix + "train-labels-idx1-ubyte": labels,
 			prefix + "test-images-idx3-ubyte": images, prefix + "test-labels-idx1-ubyte": labels,
 		})
-		train, test, err := dataset.OpenIDX(dir)
-		require.NoError(t, err)
-		require.Equal(t, test, train)
-		return train, dataset.IDXNote(dir)
 	}
-	stored, note := open("qmnist-")
-	assert.Empty(t, note)
+	stored, _, err := dataset.OpenIDX(folder("qmnist-"))
+	require.NoError(t, err)
 	for _, prefix := range []string{"emnist-letters-", "EMNIST-"} {
-		upright, note := open(prefix)
-		assert.Contains(t, note, "EMNIST stores images transposed: they are turned upright")
+		dir := folder(prefix)
+		upright, test, err := dataset.OpenIDX(dir)
+		require.NoError(t, err)
+		require.Equal(t, test, upright)
+		files, err := dataset.FindIDX(dir)
+		require.NoError(t, err)
+		assert.Equal(t, filepath.Join(dir, strings.TrimSuffix(prefix, "-")), files.Name)
+		assert.True(t, files.Transpose)
+		files.Transpose = false
+		left, test, err := files.Open()
+		require.NoError(t, err)
+		assert.Equal(t, stored, left)
+		assert.Equal(t, stored, test)
 		require.Equal(t, tensor.Shape{1, 3, 2}, upright.Shape())
 		for i := range 3 {
 			x, y := make([]float32, 6), make([]float32, 6)

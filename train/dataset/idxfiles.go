@@ -12,7 +12,8 @@ import (
 
 // idxFiles are the files of MNIST's distribution: training images and labels, test images and
 // labels.
-var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
+var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+	"t10k-labels-idx1-ubyte"}
 
 // idxName parses the name of such a file. EMNIST's have a prefix, and test for t10k:
 // emnist-letters-test-images-idx3-ubyte.gz.
@@ -31,9 +32,8 @@ type idxSet struct {
 // name is the path with which OpenIDX chooses the set.
 func (s *idxSet) name() string { return filepath.Join(s.folder, s.prefix) }
 
-// transposed reports whether the files hold each image with rows and columns exchanged, as EMNIST's do
-// (Cohen et al. 2017 converted them from Matlab's column-major arrays).
-func (s *idxSet) transposed() bool {
+// isEMNIST reports whether the files are called as EMNIST's are.
+func (s *idxSet) isEMNIST() bool {
 	name, _, _ := strings.Cut(strings.ToLower(s.prefix), "-")
 	return name == "emnist"
 }
@@ -68,7 +68,8 @@ func findIDX(dir string) (*idxSet, error) {
 	whole := slices.DeleteFunc(slices.Clone(sets), func(s *idxSet) bool { return len(s.missing()) > 0 })
 	switch len(whole) {
 	case 0:
-		return nil, fmt.Errorf("%s: found no %s (with or without .gz)", sets[0].folder, strings.Join(sets[0].missing(), ", no "))
+		return nil, fmt.Errorf("%s: found no %s (with or without .gz)", sets[0].folder,
+			strings.Join(sets[0].missing(), ", no "))
 	case 1:
 		return whole[0], nil
 	}
@@ -76,7 +77,8 @@ func findIDX(dir string) (*idxSet, error) {
 	for _, s := range whole {
 		names = append(names, s.name())
 	}
-	return nil, fmt.Errorf("%s: got %d sets of IDX files: want one, or one of their names: %s", dir, len(whole), strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s: got %d sets of IDX files: want one, or one of their names: %s",
+		dir, len(whole), strings.Join(names, ", "))
 }
 
 // mostFolders bounds the folders that are searched in a folder: data sets have few, and ImageNet

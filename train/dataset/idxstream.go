@@ -24,14 +24,14 @@ func newIDXStream(src Source) (*idxStream, error) {
 	s := &idxStream{name: src.Name, r: buffered}
 	start, err := buffered.Peek(2)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, s.damaged(err)
+		return nil, s.readError(err)
 	}
 	if len(start) < 2 || start[0] != 0x1f || start[1] != 0x8b {
 		return s, nil
 	}
 	unpacked, err := gzip.NewReader(buffered)
 	if err != nil {
-		return nil, s.damaged(err)
+		return nil, s.readError(err)
 	}
 	s.r, s.packed = unpacked, counted
 	return s, nil
@@ -57,15 +57,15 @@ func (s *idxStream) uint32(field string) (uint32, error) {
 		return 0, s.errorAt(start, field, "truncated: want 4 bytes, got %d", n)
 	}
 	if err != nil {
-		return 0, s.damaged(err)
+		return 0, s.readError(err)
 	}
 	return binary.BigEndian.Uint32(word[:]), nil
 }
 
 const (
 	firstChunk = 1 << 16
-	// Beyond freeExpansion bytes, the content may be at most maxExpansion times the compressed size.
-	// MNIST's images expand 5 times; a file of zeros, made to exhaust memory, 1000 times.
+	// Beyond freeExpansion bytes, the content may be at most maxExpansion times the compressed
+	// size. MNIST's images expand 5 times; a file of zeros, made to exhaust memory, 1000 times.
 	freeExpansion = 64 << 20
 	maxExpansion  = 100
 )
@@ -86,7 +86,8 @@ func (s *idxStream) read(want int) ([]uint8, error) {
 			return buf, nil
 		}
 		if s.packed != nil && s.offset > freeExpansion && s.offset > maxExpansion*s.packed.n {
-			return nil, fmt.Errorf("%d compressed bytes hold more than %d times as many: refused as made to exhaust memory", s.packed.n, maxExpansion)
+			return nil, fmt.Errorf("%d compressed bytes hold more than %d times as many: "+
+				"refused as made to exhaust memory", s.packed.n, maxExpansion)
 		}
 		grown := make([]uint8, len(buf), min(want, 2*cap(buf)))
 		copy(grown, buf)
@@ -116,8 +117,8 @@ func (s *idxStream) end() error {
 	return err
 }
 
-// damaged returns the error of a failed read, or of broken compressed data.
-func (s *idxStream) damaged(err error) error {
+// readError returns the error of a failed read, or of broken compressed data.
+func (s *idxStream) readError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%s: reading after byte %d: the compressed data are cut off", s.name, s.offset)
 	}

@@ -26,7 +26,8 @@ func NewImages(shape tensor.Shape, pixels, labels []uint8, classes int) (*Images
 		return nil, err
 	}
 	if len(pixels)/size != len(labels) || len(pixels)%size != 0 {
-		return nil, fmt.Errorf("%d labels and %d pixels: want %d pixels an image %v", len(labels), len(pixels), size, shape)
+		return nil, fmt.Errorf("%d labels and %d pixels: want %d pixels an image %v",
+			len(labels), len(pixels), size, shape)
 	}
 	if classes < 1 || classes > 256 {
 		return nil, fmt.Errorf("%d classes: want 1 to 256", classes)

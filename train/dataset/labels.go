@@ -40,7 +40,8 @@ func (l *labelTexts) add(text string) {
 // and others are numbered in sorted order.
 func (l *labelTexts) number(declared []string) (labels []int32, classes []string, err error) {
 	if len(l.texts) > maxClasses || len(declared) > maxClasses {
-		return nil, nil, fmt.Errorf("got %d different labels, want at most %d", max(len(l.texts), len(declared)), maxClasses)
+		return nil, nil,
+			fmt.Errorf("got %d different labels, want at most %d", max(len(l.texts), len(declared)), maxClasses)
 	}
 	numbers, numeric := l.numbers()
 	var byText map[string]int32

@@ -14,7 +14,7 @@ type LeftOut struct {
 	Folder string   // where they lie
 	Kind   string   // what they are, in the plural
 	Count  int      // how many
-	Names  []string // of the first few
+	Names  []string // of the first few, if they have any
 	// Expected is true of system files, and of folders beside a training and a test set.
 	Expected bool
 }
@@ -28,7 +28,7 @@ const (
 	looseImages     = "pictures outside of the class folders"
 	danglingLinks   = "links to nothing and special files"
 	besidesTheSplit = "folders beside the training and the test set"
-	besideTheParts  = "pictures beside the training and the test set"
+	besideTheParts  = "validation pictures beside the training and the test set"
 )
 
 // shownNames bounds the names that are kept.
@@ -40,11 +40,15 @@ func (l LeftOut) String() string {
 }
 
 func (l LeftOut) what() string {
-	names := strings.Join(l.Names, ", ")
-	if l.Count > len(l.Names) {
-		names += ", …"
+	what := fmt.Sprintf("%d %s", l.Count, l.Kind)
+	if len(l.Names) == 0 {
+		return what
 	}
-	return fmt.Sprintf("%d %s: %s", l.Count, l.Kind, names)
+	what += ": " + strings.Join(l.Names, ", ")
+	if l.Count > len(l.Names) {
+		what += ", …"
+	}
+	return what
 }
 
 // LeftOutLines returns lines for users: one for each folder and unexpected kind, up to twenty, and
@@ -93,7 +97,8 @@ func (l *leftOuts) add(folder, kind, name string) {
 	if !found {
 		i = len(l.list)
 		l.index[[2]string{folder, kind}] = i
-		l.list = append(l.list, LeftOut{Folder: folder, Kind: kind, Expected: kind == systemFiles || kind == besidesTheSplit})
+		l.list = append(l.list,
+			LeftOut{Folder: folder, Kind: kind, Expected: kind == systemFiles || kind == besidesTheSplit})
 	}
 	o := &l.list[i]
 	o.Count++

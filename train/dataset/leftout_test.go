@@ -30,9 +30,10 @@ func leftOut(t *testing.T, f *dataset.Pictures, dir string) (lines []string) {
 func TestLeftOut(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	dir := tree(t, map[string][]byte{
-		"cat/1.png": one, "cat/notes.txt": nil, "cat/a.heic": nil, "cat/b.heic": nil, "cat/c.heic": nil, "cat/deeper/2.png": one,
-		"cat/.DS_Store": nil, "cat/Thumbs.db": nil, "dog/1.svg": nil, "empty/": nil, "__MACOSX/cat/._1.png": nil, ".git/x.png": one,
-		"loose.png": one, "README.md": nil,
+		"cat/1.png": one, "cat/notes.txt": nil, "cat/a.heic": nil, "cat/b.heic": nil, "cat/c.heic": nil,
+		"cat/deeper/2.png": one,
+		"cat/.DS_Store":    nil, "cat/Thumbs.db": nil, "dog/1.svg": nil, "empty/": nil, "__MACOSX/cat/._1.png": nil,
+		".git/x.png": one, "loose.png": one, "README.md": nil,
 	})
 	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), TestFraction: -1})
 	require.NoError(t, err)
@@ -61,7 +62,7 @@ func TestLeftOut(t *testing.T) {
 }
 
 // A thousand class folders with stray files are not a thousand lines.
-func TestLeftOutLinesAreFew(t *testing.T) {
+func TestLeftOutIsSummarized(t *testing.T) {
 	files := map[string][]byte{}
 	for i := range 30 {
 		files[fmt.Sprintf("%02d/1.png", i)] = pngOf(t, stripes(3, 3))
@@ -78,11 +79,13 @@ func TestLeftOutLinesAreFew(t *testing.T) {
 // A test set reports its own folder; folders beside the two sets are named, too.
 func TestLeftOutOfATestSet(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
-	dir := tree(t, map[string][]byte{"train/a/1.png": one, "test/a/1.png": one, "test/a/x.txt": nil, "val/a/1.png": one, ".cache/x": nil})
+	dir := tree(t, map[string][]byte{"train/a/1.png": one, "test/a/1.png": one, "test/a/x.txt": nil, "val/a/1.png": one,
+		".cache/x": nil})
 	train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 	require.NoError(t, err)
 	assert.Equal(t, []string{".: 1 folders beside the training and the test set: val true"}, leftOut(t, train, dir))
-	assert.Equal(t, []string{"test/a: 1 files that aren't named as a picture of a known format: x.txt false"}, leftOut(t, test, dir))
+	assert.Equal(t, []string{"test/a: 1 files that aren't named as a picture of a known format: x.txt false"},
+		leftOut(t, test, dir))
 	require.NoError(t, os.Remove(filepath.Join(dir, "test", "a", "x.txt")))
 	_, _, err = dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3), Strict: true})
 	assert.NoError(t, err, "system files and other sets are nobody's mistake")
@@ -105,7 +108,8 @@ func TestClassNamesInEitherNormalForm(t *testing.T) {
 	one := pngOf(t, stripes(3, 3))
 	for _, stored := range []string{composed, decomposed} {
 		// Byte by byte, the decomposed name comes before "caff" and the composed one after it.
-		dir := tree(t, map[string][]byte{"train/" + stored + "/1.png": one, "train/caff/1.png": one, "test/" + decomposed + "/1.png": one})
+		dir := tree(t, map[string][]byte{"train/" + stored + "/1.png": one, "train/caff/1.png": one,
+			"test/" + decomposed + "/1.png": one})
 		train, test, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
 		require.NoError(t, err)
 		assert.Equal(t, []string{"caff", composed}, train.ClassNames())
@@ -120,7 +124,9 @@ func TestClassNamesInEitherNormalForm(t *testing.T) {
 	}
 	dir := tree(t, map[string][]byte{composed + "/1.png": one, decomposed + "/1.png": one})
 	_, _, err := dataset.OpenFolder(dir, dataset.PictureOptions{Shape: square(3)})
-	assert.EqualError(t, err, dir+`: got class folders "cafe\u0301" and "caf\u00e9", whose names are the same but for the Unicode normal form: rename one`)
+	assert.EqualError(t, err,
+		dir+`: got class folders "cafe\u0301" and "caf\u00e9", whose names are the same but for the Unicode normal `+
+			`form: rename one`)
 }
 
 // A folder's samples are what the same preprocessing makes of the same files elsewhere.
@@ -131,10 +137,12 @@ func TestFolderPreprocesses(t *testing.T) {
 		shape tensor.Shape
 	}{
 		{picture.Preprocessing{}, tensor.Shape{3, 5, 9}},
-		{picture.Preprocessing{Fit: picture.Shorter, Resize: 12, Mean: []float64{0.5, 0.5, 0.5}, Std: []float64{0.1, 0.2, 0.3}}, tensor.Shape{3, 8, 8}},
+		{picture.Preprocessing{Fit: picture.Shorter, Resize: 12, Mean: []float64{0.5, 0.5, 0.5},
+			Std: []float64{0.1, 0.2, 0.3}}, tensor.Shape{3, 8, 8}},
 		{picture.Preprocessing{Digit: picture.Detect}, tensor.Shape{1, 28, 28}},
 	} {
-		set := only(t, "a.png", pngOf(t, img), dataset.PictureOptions{Shape: c.shape, Preprocess: c.p, CacheBytes: 1 << 20})
+		set := only(t, "a.png", pngOf(t, img),
+			dataset.PictureOptions{Shape: c.shape, Preprocess: c.p, CacheBytes: 1 << 20})
 		want, err := c.p.Apply(img, c.shape)
 		require.NoError(t, err)
 		for range 2 { // read, then from the cache
@@ -142,9 +150,10 @@ func TestFolderPreprocesses(t *testing.T) {
 			assert.Equal(t, want.Pixels, x)
 		}
 	}
-	blank := only(t, "a.png", pngOf(t, stripes(1, 1)), dataset.PictureOptions{Shape: tensor.Shape{1, 28, 28}, Preprocess: picture.Preprocessing{Digit: picture.Detect}})
+	blank := only(t, "a.png", pngOf(t, stripes(1, 1)), dataset.PictureOptions{Shape: tensor.Shape{1, 28, 28},
+		Preprocess: picture.Preprocessing{Digit: picture.Detect}})
 	_, err := blank.Sample(0, make([]float32, 28*28))
-	var damaged *dataset.DamagedError
-	require.ErrorAs(t, err, &damaged)
+	var corrupt *dataset.CorruptError
+	require.ErrorAs(t, err, &corrupt)
 	assert.ErrorContains(t, err, "nothing is drawn in the picture")
 }

@@ -119,7 +119,8 @@ func (l *listReader) readCSV(r io.Reader) error {
 	header = slices.Clone(header)
 	path, label := columnOf(header, pathColumns), columnOf(header, l.labelColumns())
 	if path < 0 || label < 0 {
-		return fmt.Errorf("line 1: got the columns %q, want one of %q and one of %q", header, pathColumns, l.labelColumns())
+		return fmt.Errorf("line 1: got the columns %q, want one of %q and one of %q",
+			header, pathColumns, l.labelColumns())
 	}
 	part := columnOf(header, splitColumns)
 	for {

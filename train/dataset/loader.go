@@ -12,24 +12,25 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// OnDamage is what a [Loader] does with a sample whose error is a [DamagedError].
-type OnDamage int
+// OnCorrupt is what a [Loader] does with a sample whose error is a [CorruptError].
+type OnCorrupt int
 
 const (
-	// FailOnDamage ends the epoch with the error.
-	FailOnDamage OnDamage = iota
-	// SkipDamaged skips the sample, for evaluation: its batch is smaller.
-	SkipDamaged
-	// ReplaceDamaged takes the next whole sample of the set, cyclically, for training: batches stay full.
-	ReplaceDamaged
+	// FailOnCorrupt ends the epoch with the error.
+	FailOnCorrupt OnCorrupt = iota
+	// SkipCorrupt skips the sample, for evaluation: its batch is smaller.
+	SkipCorrupt
+	// ReplaceCorrupt takes the next whole sample of the set, cyclically, for training: batches stay
+	// full.
+	ReplaceCorrupt
 )
 
 // LoaderOptions configure a [Loader].
 type LoaderOptions struct {
-	Batch   int // samples a batch, at least 1
-	Workers int // goroutines that assemble batches; 0 means GOMAXPROCS
-	Ahead   int // batches assembled ahead of the one in use, each with its own memory; 0 means Workers
-	Damage  OnDamage
+	Batch     int // samples a batch, at least 1
+	Workers   int // goroutines that assemble batches; 0 means GOMAXPROCS
+	Ahead     int // batches assembled ahead of the one in use, each with its own memory; 0 means Workers
+	OnCorrupt OnCorrupt
 }
 
 // Minibatch is a batch of N samples.
@@ -48,7 +49,8 @@ type Minibatch struct {
 // doesn't allocate in the steady state.
 func (m *Minibatch) Images() *tensor.Dense {
 	if old := m.images; old == nil || old.Shape()[0] != len(m.Labels) || &old.Float32s()[0] != &m.X[0] {
-		m.images = tensor.New(tensor.WithShape(append(tensor.Shape{len(m.Labels)}, m.sample...)...), tensor.WithBacking(m.X))
+		m.images = tensor.New(tensor.WithShape(append(tensor.Shape{len(m.Labels)}, m.sample...)...),
+			tensor.WithBacking(m.X))
 	}
 	return m.images
 }
@@ -72,8 +74,8 @@ func NewLoader(options LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("loader: %d workers: want at least 1, or 0 for as many as processors", options.Workers)
 	case options.Ahead < 1:
 		return nil, fmt.Errorf("loader: %d batches ahead: want at least 1, or 0 for as many as workers", options.Ahead)
-	case options.Damage < FailOnDamage || options.Damage > ReplaceDamaged:
-		return nil, fmt.Errorf("loader: unknown choice %d about damage", options.Damage)
+	case options.OnCorrupt < FailOnCorrupt || options.OnCorrupt > ReplaceCorrupt:
+		return nil, fmt.Errorf("loader: got OnCorrupt %d, want 0 to 2", options.OnCorrupt)
 	}
 	l := &Loader{options: options, buffers: make([]*Minibatch, options.Ahead+1)}
 	for i := range l.buffers {
@@ -137,9 +139,14 @@ type assembly struct {
 }
 
 func (l *Loader) assemble(ds Dataset, order []int) *assembly {
-	a := &assembly{ds: ds, order: order, sample: ds.Shape(), size: ds.Shape().TotalSize(), classes: ds.Classes(), options: l.options,
+	a := &assembly{
+		ds: ds, order: order, sample: ds.Shape(), size: ds.Shape().TotalSize(), classes: ds.Classes(),
+		options: l.options,
 		batches: (len(order) + l.options.Batch - 1) / l.options.Batch,
-		free:    make(chan *Minibatch, len(l.buffers)), ready: make([]chan *Minibatch, len(l.buffers)), quit: make(chan struct{})}
+		free:    make(chan *Minibatch, len(l.buffers)),
+		ready:   make([]chan *Minibatch, len(l.buffers)),
+		quit:    make(chan struct{}),
+	}
 	for i, m := range l.buffers {
 		a.free <- m
 		a.ready[i] = make(chan *Minibatch, 1)
@@ -210,7 +217,7 @@ func (m *Minibatch) reserve(n, size, classes int) {
 	m.Labels, m.Indices = m.Labels[:0], m.Indices[:0]
 }
 
-// add appends sample i, or handles its damage.
+// add appends sample i, or handles its corruption.
 func (a *assembly) add(m *Minibatch, i int) error {
 	row := len(m.Labels)
 	x, t := m.X[row*a.size:(row+1)*a.size], m.T[row*a.classes:(row+1)*a.classes]
@@ -223,11 +230,11 @@ func (a *assembly) add(m *Minibatch, i int) error {
 			m.Labels, m.Indices = append(m.Labels, label), append(m.Indices, i)
 			return nil
 		}
-		var damaged *DamagedError
-		if a.options.Damage == FailOnDamage || !errors.As(err, &damaged) {
+		var corrupt *CorruptError
+		if a.options.OnCorrupt == FailOnCorrupt || !errors.As(err, &corrupt) {
 			return fmt.Errorf("sample %d: %w", i, err)
 		}
-		if a.options.Damage == SkipDamaged {
+		if a.options.OnCorrupt == SkipCorrupt {
 			return nil
 		}
 		i = (i + 1) % a.ds.Len()
@@ -239,7 +246,7 @@ func (a *assembly) add(m *Minibatch, i int) error {
 // corrupt images. A batch is valid until the next one.
 func InOrder(ds Dataset, batch int) iter.Seq2[*Minibatch, error] {
 	return func(yield func(*Minibatch, error) bool) {
-		l, err := NewLoader(LoaderOptions{Batch: batch, Damage: SkipDamaged})
+		l, err := NewLoader(LoaderOptions{Batch: batch, OnCorrupt: SkipCorrupt})
 		if err != nil {
 			yield(nil, err)
 			return

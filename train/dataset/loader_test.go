@@ -88,7 +88,7 @@ func (s slow) Sample(i int, dst []float32) (int, error) {
 	return s.Dataset.Sample(i, dst)
 }
 
-func TestLoaderGivesTheSameBatchesWhateverTheWorkers(t *testing.T) {
+func TestLoaderBatchesDontDependOnWorkers(t *testing.T) {
 	set := augmentedSet(t, 1)
 	order := rand.New(rand.NewPCG(1, 1)).Perm(12)
 	order = append(order, order...)
@@ -104,7 +104,8 @@ func TestLoaderGivesTheSameBatchesWhateverTheWorkers(t *testing.T) {
 	}
 	for _, workers := range []int{1, 2, 3, 8} {
 		for _, ahead := range []int{0, 1, 5} {
-			got := collect(t, newLoader(t, dataset.LoaderOptions{Batch: 4, Workers: workers, Ahead: ahead}), slow{set.Epoch(2)}, order)
+			got := collect(t, newLoader(t, dataset.LoaderOptions{Batch: 4, Workers: workers, Ahead: ahead}),
+				slow{set.Epoch(2)}, order)
 			assert.Equal(t, want, got, "%d workers, %d ahead", workers, ahead)
 		}
 	}
@@ -134,7 +135,7 @@ func (c counter) Sample(i int, dst []float32) (int, error) {
 	return c.Dataset.Sample(i, dst)
 }
 
-func TestLoaderReadsNoFurtherAheadThanAsked(t *testing.T) {
+func TestLoaderLimitsReadAhead(t *testing.T) {
 	var n atomic.Int64
 	loader := newLoader(t, dataset.LoaderOptions{Batch: 5, Workers: 4, Ahead: 3})
 	seen := 0
@@ -171,7 +172,7 @@ func TestLoaderStopsCleanly(t *testing.T) {
 	assert.Len(t, collect(t, loader, set, make([]int, 50)), 10, "and works again")
 }
 
-func TestLoaderReportsTheFirstErrorByOrder(t *testing.T) {
+func TestLoaderReportsFirstErrorInOrder(t *testing.T) {
 	set := counting(t, 50, 1, 1, 1)
 	order := make([]int, 50)
 	for i := range order {
@@ -180,7 +181,8 @@ func TestLoaderReportsTheFirstErrorByOrder(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		seen := 0
 		var failure error
-		for batch, err := range newLoader(t, dataset.LoaderOptions{Batch: 5, Workers: workers}).Epoch(brokenFrom{set, 23}, order) {
+		loader := newLoader(t, dataset.LoaderOptions{Batch: 5, Workers: workers})
+		for batch, err := range loader.Epoch(brokenFrom{set, 23}, order) {
 			if failure = err; err == nil {
 				seen += len(batch.Labels)
 			} else {
@@ -206,24 +208,25 @@ func (b brokenFrom) Sample(i int, dst []float32) (int, error) {
 	return b.Images.Sample(i, dst)
 }
 
-// holes is a set whose samples are damaged where the function says so.
+// holes is a set whose samples are corrupt where the function says so.
 type holes struct {
 	*dataset.Images
-	damaged func(i int) bool
+	corrupt func(i int) bool
 }
 
 func (h holes) Sample(i int, dst []float32) (int, error) {
-	if h.damaged(i) {
-		return 0, &dataset.DamagedError{Path: fmt.Sprintf("%d.png", i), Err: errBroken}
+	if h.corrupt(i) {
+		return 0, &dataset.CorruptError{Path: fmt.Sprintf("%d.png", i), Err: errBroken}
 	}
 	return h.Images.Sample(i, dst)
 }
 
-func TestLoaderAndDamage(t *testing.T) {
+func TestLoaderAndCorruptSamples(t *testing.T) {
 	set := holes{counting(t, 10, 1, 1, 1), func(i int) bool { return i == 3 || i == 4 || i == 9 }}
 	order := []int{3, 4, 9, 1, 9, 9, 5, 3}
-	indices := func(damage dataset.OnDamage) (all [][]int) {
-		for _, b := range collect(t, newLoader(t, dataset.LoaderOptions{Batch: 2, Workers: 3, Damage: damage}), set, order) {
+	indices := func(onCorrupt dataset.OnCorrupt) (all [][]int) {
+		for _, b := range collect(t, newLoader(t, dataset.LoaderOptions{Batch: 2, Workers: 3, OnCorrupt: onCorrupt}),
+			set, order) {
 			assert.Equal(t, b.Indices, b.Labels, "counting's labels are its indices")
 			assert.Len(t, b.X, len(b.Indices))
 			assert.Len(t, b.T, 10*len(b.Indices))
@@ -231,14 +234,15 @@ func TestLoaderAndDamage(t *testing.T) {
 		}
 		return all
 	}
-	assert.Equal(t, [][]int{{1}, {5}}, indices(dataset.SkipDamaged), "empty batches are left out")
-	assert.Equal(t, [][]int{{5, 5}, {0, 1}, {0, 0}, {5, 5}}, indices(dataset.ReplaceDamaged))
+	assert.Equal(t, [][]int{{1}, {5}}, indices(dataset.SkipCorrupt), "empty batches are left out")
+	assert.Equal(t, [][]int{{5, 5}, {0, 1}, {0, 0}, {5, 5}}, indices(dataset.ReplaceCorrupt))
 
 	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 2}).Epoch(set, order) {
 		assert.EqualError(t, err, "sample 3: corrupt image 3.png: broken")
 	}
-	set.damaged = func(int) bool { return true }
-	for _, err := range newLoader(t, dataset.LoaderOptions{Batch: 2, Damage: dataset.ReplaceDamaged}).Epoch(set, order) {
+	set.corrupt = func(int) bool { return true }
+	loader := newLoader(t, dataset.LoaderOptions{Batch: 2, OnCorrupt: dataset.ReplaceCorrupt})
+	for _, err := range loader.Epoch(set, order) {
 		assert.EqualError(t, err, "all 10 images are corrupt")
 	}
 }
@@ -248,7 +252,7 @@ func TestLoaderRefuses(t *testing.T) {
 		"batch of 0 samples":        {},
 		"-1 workers":                {Batch: 1, Workers: -1},
 		"-1 batches ahead":          {Batch: 1, Ahead: -1},
-		"unknown choice 3 about":    {Batch: 1, Damage: 3},
+		"got OnCorrupt 3, want 0":   {Batch: 1, OnCorrupt: 3},
 		"batch of -5 samples: want": {Batch: -5},
 	} {
 		_, err := dataset.NewLoader(options)
@@ -290,7 +294,8 @@ func TestMinibatchImages(t *testing.T) {
 
 // An epoch allocates for itself, not for its batches.
 func TestLoaderAllocatesNothingPerBatch(t *testing.T) {
-	for name, set := range map[string]dataset.Dataset{"plain": counting(t, 12, 1, 10, 10), "augmented": augmentedSet(t, 1).Epoch(1)} {
+	for name, set := range map[string]dataset.Dataset{"plain": counting(t, 12, 1, 10, 10),
+		"augmented": augmentedSet(t, 1).Epoch(1)} {
 		if testutil.RaceEnabled && name == "augmented" {
 			continue // the race detector makes sync.Pool forget on purpose
 		}

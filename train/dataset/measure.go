@@ -11,7 +11,7 @@ import (
 // Statistics describe the values of a set.
 type Statistics struct {
 	Shape       tensor.Shape // of a sample, (C,H,W)
-	Samples     int          // measured; damaged images are left out
+	Samples     int          // measured; corrupt images are left out
 	MeanImage   []float32    // (C,H,W)
 	ChannelMean []float32    // (C)
 	Covariance  [][]float64  // (C,C), of a pixel's channels over all pixels
@@ -20,7 +20,7 @@ type Statistics struct {
 // Measure reads the whole set once with the given number of goroutines (0: GOMAXPROCS). The result
 // is the same for any number.
 func Measure(ds Dataset, workers int) (*Statistics, error) {
-	loader, err := NewLoader(LoaderOptions{Batch: 16, Workers: workers, Damage: SkipDamaged})
+	loader, err := NewLoader(LoaderOptions{Batch: 16, Workers: workers, OnCorrupt: SkipCorrupt})
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,8 @@ type sums struct {
 }
 
 func newSums(channels, plane int) *sums {
-	s := &sums{channels: channels, plane: plane, values: make([]float64, channels*plane), products: make([][]float64, channels)}
+	s := &sums{channels: channels, plane: plane, values: make([]float64, channels*plane),
+		products: make([][]float64, channels)}
 	for c := range s.products {
 		s.products[c] = make([]float64, channels)
 	}
@@ -118,7 +119,8 @@ func (st *Statistics) PCAColour(std float64) (PCAColour, error) {
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(symmetric, true) {
-		return PCAColour{}, errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: want finite values")
+		return PCAColour{},
+			errors.New("PCA colour: the eigenvalues of the colours' covariance were not found: want finite values")
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)

@@ -11,7 +11,7 @@ import (
 	"convgraph/train/dataset"
 )
 
-func TestMeasureSmallByHand(t *testing.T) {
+func TestMeasureSmallExample(t *testing.T) {
 	// Two images of two channels and two pixels: red 0,1 and 1,0; green 0,0 and 1,0.
 	set, err := dataset.NewImages(tensor.Shape{2, 1, 2}, []uint8{0, 255, 0, 0, 255, 0, 255, 0}, []uint8{0, 0}, 1)
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func TestMeasureSmallByHand(t *testing.T) {
 	assert.ErrorContains(t, err, "the set has 2 channels, want 3")
 }
 
-func TestMeasureIsTheSameForEveryNumberOfWorkersAndSkipsDamage(t *testing.T) {
+func TestMeasureWithWorkersAndCorruptImages(t *testing.T) {
 	set := holes{counting(t, 61, 3, 4, 5), func(i int) bool { return i%7 == 2 }}
 	want, err := dataset.Measure(set, 1)
 	require.NoError(t, err)
@@ -47,7 +47,8 @@ func TestMeasureErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "none of 0 samples could be read")
 }
 
-// The components are the covariance's: C·p = λ·p, the eigenvalues sum to the trace, and the p are perpendicular.
+// The components are the covariance's: C·p = λ·p, the eigenvalues sum to the trace, and the p are
+// perpendicular.
 func TestPCAColourComponents(t *testing.T) {
 	st, err := dataset.Measure(counting(t, 40, 3, 3, 7), 1)
 	require.NoError(t, err)

@@ -10,7 +10,7 @@ import (
 	"convgraph/train/dataset"
 )
 
-func TestMixedShowsEverySampleOnceInAnOrderOfTheSeed(t *testing.T) {
+func TestMixedIsAPermutation(t *testing.T) {
 	const n = 50
 	pixels, labels := make([]uint8, n), make([]uint8, n)
 	for i := range pixels {

@@ -20,11 +20,11 @@ import (
 //   - tar files as WebDataset writes them;
 //   - a list, a CSV or JSON Lines file of paths and labels.
 //
-// path is a folder, a file, or a pattern of files such as "shards/train-*.tar". Parquet and tar files are
-// in the folder itself or one folder below it. The names train, test and validation (or val), of
-// folders and files or in a list's column split, divide them into a training and a test set; test
-// takes precedence over validation. Without such names options.TestFraction of each class is for
-// testing.
+// path is a folder, a file, or a pattern of files such as "shards/train-*.tar". Parquet and tar
+// files are in the folder itself or one folder below it. The names train, test and validation (or
+// val), of folders and files or in a list's column split, divide them into a training and a test
+// set; test takes precedence over validation. Without such names options.TestFraction of each class
+// is for testing.
 func Open(path string, options PictureOptions) (train, test *Pictures, err error) {
 	options, err = options.withDefaults()
 	if err != nil {
@@ -37,7 +37,8 @@ func Open(path string, options PictureOptions) (train, test *Pictures, err error
 	if len(files) == 0 {
 		train, test, err = OpenFolder(path, options)
 		if errors.Is(err, errNoPictures) {
-			err = fmt.Errorf("%w; no .parquet or .tar files; no IDX files: %s, with or without .gz", err, strings.Join(idxFiles[:], ", "))
+			err = fmt.Errorf("%w; no .parquet or .tar files; no IDX files: %s, with or without .gz",
+				err, strings.Join(idxFiles[:], ", "))
 		}
 		return train, test, err
 	}
@@ -84,7 +85,8 @@ func findArchives(dir string) (files []archive, err error) {
 		return nil, err
 	}
 	add := func(within string) {
-		if e := strings.ToLower(filepath.Ext(within)); (e == ".parquet" || e == ".tar") && !isSystem(filepath.Base(within)) {
+		if e := strings.ToLower(filepath.Ext(within)); (e == ".parquet" || e == ".tar") &&
+			!isSystem(filepath.Base(within)) {
 			files = append(files, archive{filepath.Join(dir, within), within})
 		}
 	}
@@ -143,7 +145,8 @@ func (a *archives) read(files []archive) error {
 	case form == ".parquet":
 		return a.readTables(files)
 	}
-	return fmt.Errorf("%s: want a folder, or a file that ends in .parquet, .tar, .csv or .jsonl%s", files[0].path, packedHint(files[0].path))
+	return fmt.Errorf("%s: want a folder, or a file that ends in .parquet, .tar, .csv or .jsonl%s",
+		files[0].path, packedHint(files[0].path))
 }
 
 // packedHint suggests what to do with a compressed tar file.
@@ -166,7 +169,7 @@ func (a *archives) divide() (train, test *Pictures, err error) {
 	a.store.setLabels(labels)
 	first, second, beside := divideBySplit(a.splits)
 	if beside > 0 {
-		a.leftOut.addAll(LeftOut{Folder: a.place, Kind: besideTheParts, Count: beside, Names: []string{"validation"}, Expected: true})
+		a.leftOut.addAll(LeftOut{Folder: a.place, Kind: besideTheParts, Count: beside, Expected: true})
 	}
 	if a.options.Strict {
 		if err := refuse(a.leftOut.list); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPageCache asks for pages of 10 bytes from many goroutines: each gets the page it asks for, a page
-// in use is read once, and no more than the limit stays.
+// TestPageCache asks for pages of 10 bytes from many goroutines: each gets the page it asks for, a
+// page in use is read once, and no more than the limit stays.
 func TestPageCache(t *testing.T) {
 	var loads atomic.Int32
 	cache := newPageCache(35, func(page int) ([][]byte, int64, error) {
@@ -57,10 +57,11 @@ func TestPageCache(t *testing.T) {
 	assert.Equal(t, before, loads.Load(), "three pages fit")
 }
 
-// TestLargePageStays: a page above the limit is used, and goes when another comes.
-func TestLargePageStays(t *testing.T) {
+// TestCacheKeepsLargePage: a page above the limit is used, and goes when another comes.
+func TestCacheKeepsLargePage(t *testing.T) {
 	loads := 0
-	cache := newPageCache(5, func(page int) ([][]byte, int64, error) { loads++; return [][]byte{{byte(page)}}, 10, nil })
+	cache := newPageCache(5,
+		func(page int) ([][]byte, int64, error) { loads++; return [][]byte{{byte(page)}}, 10, nil })
 	for range 3 {
 		_, err := cache.get(1)
 		require.NoError(t, err)

@@ -19,15 +19,16 @@ import (
 type PictureOptions struct {
 	// Shape returns the shape (C,H,W) of a sample.
 	Shape tensor.Shape
-	// Preprocess makes a sample of a picture. The zero value leaves an image of Shape's size unchanged.
+	// Preprocess makes a sample of a picture. The zero value leaves an image of Shape's size
+	// unchanged.
 	Preprocess picture.Preprocessing
-	// TestFraction of each class's images, rounded to the nearest number, is for testing, if the data
-	// don't separate them. The choice depends on their names and on Seed alone. 0 means 0.1; a negative
-	// fraction keeps all for training.
+	// TestFraction of each class's images, rounded to the nearest number, is for testing, if the
+	// data don't separate them. The choice depends on their names and on Seed alone. 0 means 0.1; a
+	// negative fraction keeps all for training.
 	TestFraction float64
 	Seed         uint64
-	// Strict refuses data with anything left out but system files (see [Pictures.LeftOut]), and makes
-	// a corrupt image an ordinary error, which nothing skips.
+	// Strict refuses data with anything left out but system files (see [Pictures.LeftOut]), and
+	// makes a corrupt image an ordinary error, which nothing skips.
 	Strict bool
 	// CacheBytes bounds the memory that keeps samples (4·C·H·W bytes each) for the next epoch. The
 	// first images read stay. 0 keeps none.
@@ -82,26 +83,27 @@ type Pictures struct {
 	cache   []atomic.Pointer[[]float32]
 
 	mu      sync.Mutex
-	damaged map[int]*DamagedError
+	corrupt map[int]*CorruptError
 }
 
-// DamagedError is a picture that can't be decoded or prepared, or whose file vanished or may not be
+// CorruptError is a picture that can't be decoded or prepared, or whose file vanished or may not be
 // read. A [Loader] can skip it.
-type DamagedError struct {
+type CorruptError struct {
 	Path string // of its file, with the place in it if it holds several
 	Err  error  // what is wrong with it
 }
 
-func (e *DamagedError) Error() string { return fmt.Sprintf("corrupt image %s: %v", e.Path, e.Err) }
-func (e *DamagedError) Unwrap() error { return e.Err }
+func (e *CorruptError) Error() string { return fmt.Sprintf("corrupt image %s: %v", e.Path, e.Err) }
+func (e *CorruptError) Unwrap() error { return e.Err }
 
 // newPictures makes a training and a test set of two stores.
-func newPictures(options PictureOptions, classes []string, training, testing store, leftOut, leftOutOfTest []LeftOut) (train, test *Pictures) {
+func newPictures(options PictureOptions, classes []string, training, testing store,
+	leftOut, leftOutOfTest []LeftOut) (train, test *Pictures) {
 	budget := new(atomic.Int64)
 	budget.Store(options.CacheBytes)
 	of := func(s store, leftOut []LeftOut) *Pictures {
 		p := &Pictures{options: options, classes: classes, store: s, leftOut: leftOut, budget: budget}
-		p.damaged = map[int]*DamagedError{}
+		p.corrupt = map[int]*CorruptError{}
 		if options.CacheBytes > 0 {
 			p.cache = make([]atomic.Pointer[[]float32], s.Len())
 		}
@@ -136,20 +138,20 @@ func (p *Pictures) Path(i int) string {
 	return p.store.path(i)
 }
 
-// Damaged lists the images that Sample has found corrupt so far, by path.
-func (p *Pictures) Damaged() []*DamagedError {
+// CorruptImages lists the images that Sample has found corrupt so far, by path.
+func (p *Pictures) CorruptImages() []*CorruptError {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := make([]*DamagedError, 0, len(p.damaged))
-	for _, d := range p.damaged {
+	list := make([]*CorruptError, 0, len(p.corrupt))
+	for _, d := range p.corrupt {
 		list = append(list, d)
 	}
-	slices.SortFunc(list, func(a, b *DamagedError) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(list, func(a, b *CorruptError) int { return strings.Compare(a.Path, b.Path) })
 	return list
 }
 
 // Sample decodes image i and writes it to dst, prepared as the options say. If the image is
-// corrupt, or its own file vanished or may not be read, the error is a *[DamagedError], or with
+// corrupt, or its own file vanished or may not be read, the error is a *[CorruptError], or with
 // Strict an ordinary error. Other errors of the file system, and the loss of the whole class
 // folder, are ordinary errors: they don't concern a single image.
 func (p *Pictures) Sample(i int, dst []float32) (int, error) {
@@ -173,8 +175,8 @@ func (p *Pictures) Sample(i int, dst []float32) (int, error) {
 
 // prepare reads image i into dst.
 func (p *Pictures) prepare(i int, dst []float32) error {
-	if d := p.knownDamage(i); d != nil {
-		return p.damage(d)
+	if d := p.knownCorrupt(i); d != nil {
+		return p.errorOf(d)
 	}
 	err := p.read(i, dst)
 	if err == nil || errors.Is(err, picture.ErrFile) && !p.store.isAboutOne(i, err) {
@@ -184,11 +186,11 @@ func (p *Pictures) prepare(i int, dst []float32) error {
 	if errors.As(err, &path) { // the message names the file already
 		err = fmt.Errorf("%w: %w", picture.ErrFile, path.Err)
 	}
-	d := &DamagedError{Path: p.Path(i), Err: err}
+	d := &CorruptError{Path: p.Path(i), Err: err}
 	p.mu.Lock()
-	p.damaged[i] = d
+	p.corrupt[i] = d
 	p.mu.Unlock()
-	return p.damage(d)
+	return p.errorOf(d)
 }
 
 func (p *Pictures) read(i int, dst []float32) error {
@@ -199,14 +201,14 @@ func (p *Pictures) read(i int, dst []float32) error {
 	return p.options.Preprocess.ApplyTo(dst, img, p.options.Shape)
 }
 
-func (p *Pictures) knownDamage(i int) *DamagedError {
+func (p *Pictures) knownCorrupt(i int) *CorruptError {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.damaged[i]
+	return p.corrupt[i]
 }
 
-// damage returns Sample's error for d. Strict hides the type, so that nothing skips it.
-func (p *Pictures) damage(d *DamagedError) error {
+// errorOf returns Sample's error for d. Strict hides the type, so that nothing skips it.
+func (p *Pictures) errorOf(d *CorruptError) error {
 	if p.options.Strict {
 		return fmt.Errorf("corrupt image %s: %w", d.Path, d.Err)
 	}

@@ -38,13 +38,14 @@ func (t Cutout) Apply(dst, src picture.Image, rng *rand.Rand) {
 // maxSide prevents overflow.
 const maxSide = 1 << 13
 
-// ColourJitter multiplies brightness, contrast and saturation, in this order, each by a factor that is uniform in
-// [1-Amount, 1+Amount], and clips to [0, 1] after each, as torchvision's ColorJitter does:
+// ColourJitter multiplies brightness, contrast and saturation, in this order, each by a factor that
+// is uniform in [1-Amount, 1+Amount], and clips to [0, 1] after each, as torchvision's ColorJitter
+// does:
 //
 //	brightness: f·x      contrast: m + f·(x-m), m the mean luma of the image      saturation: g + f·(x-g), g the pixel's luma
 //
-// Grey images have no saturation. Where images are normalised, Mean and Std of each channel say so; the factors apply to
-// the intensities beneath.
+// Grey images have no saturation. Where images are normalised, Mean and Std of each channel say so;
+// the factors apply to the intensities beneath.
 type ColourJitter struct {
 	Amount    float64
 	Mean, Std []float64
@@ -62,7 +63,8 @@ func (t ColourJitter) Output(in tensor.Shape) (tensor.Shape, error) {
 	case in[0] != 1 && in[0] != 3:
 		return nil, fmt.Errorf("colour: got %d channels, want 1 or 3", in[0])
 	case t.Mean != nil && len(t.Mean) != in[0] || t.Std != nil && len(t.Std) != in[0]:
-		return nil, fmt.Errorf("colour: got %d means and %d stds, want %d, one for each channel", len(t.Mean), len(t.Std), in[0])
+		return nil, fmt.Errorf("colour: got %d means and %d stds, want %d, one for each channel",
+			len(t.Mean), len(t.Std), in[0])
 	}
 	return shape, nil
 }

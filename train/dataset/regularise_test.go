@@ -50,7 +50,8 @@ func TestCutoutCoversASquare(t *testing.T) {
 	}
 }
 
-// TestColourJitter checks its parts against their formulas: the three factors are those that the generator gives.
+// TestColourJitter checks its parts against their formulas: the three factors are those that the
+// generator gives.
 func TestColourJitter(t *testing.T) {
 	pixels := []float32{0.2, 0.4, 0.6, 0.1, 0.3, 0.5, 0.3, 0.2, 0.4}
 	got := apply(t, dataset.ColourJitter{Amount: 0.3}, 3, 1, 3, pixels, newRand(5))
@@ -91,7 +92,8 @@ func TestColourJitter(t *testing.T) {
 			assert.True(t, v >= 0 && v <= 1)
 		}
 	}
-	for _, bad := range []dataset.ColourJitter{{Amount: -1}, {Amount: 1.1}, {Amount: math.NaN()}, {Mean: []float64{1}}} {
+	for _, bad := range []dataset.ColourJitter{{Amount: -1}, {Amount: 1.1}, {Amount: math.NaN()},
+		{Mean: []float64{1}}} {
 		_, err := bad.Output(tensor.Shape{3, 2, 2})
 		assert.Error(t, err)
 	}
@@ -99,8 +101,8 @@ func TestColourJitter(t *testing.T) {
 	assert.ErrorContains(t, err, "got 2 channels, want 1 or 3")
 }
 
-// TestResizedCrop scales parts of the wanted area and proportions: of an image whose pixels hold their column and row, the
-// spread of what comes out is the part's.
+// TestResizedCrop scales parts of the wanted area and proportions: of an image whose pixels hold
+// their column and row, the spread of what comes out is the part's.
 func TestResizedCrop(t *testing.T) {
 	const h, w = 40, 60
 	pixels := make([]float32, 2*h*w)
@@ -142,9 +144,11 @@ func TestEdgeFill(t *testing.T) {
 			}
 		}
 	}
-	// Moved by whole pixels, both take the nearest pixel: every row of a ramp rises by 0 or 1 a column.
+	// Moved by whole pixels, both take the nearest pixel: every row of a ramp rises by 0 or 1 a
+	// column.
 	for seed := range uint64(20) {
-		got := apply(t, dataset.RandomCrop{Height: 1, Width: 5, Padding: 4, Edge: true}, 1, 1, 5, []float32{0, 1, 2, 3, 4}, newRand(seed))
+		got := apply(t, dataset.RandomCrop{Height: 1, Width: 5, Padding: 4, Edge: true}, 1, 1, 5,
+			[]float32{0, 1, 2, 3, 4}, newRand(seed))
 		assert.True(t, slices.IsSorted(got))
 	}
 }

@@ -25,7 +25,8 @@ type store interface {
 	label(i int) int
 	// path names picture i in messages.
 	path(i int) string
-	// key names picture i independently of where the data are. With the label it selects the test pictures.
+	// key names picture i independently of where the data are. With the label it selects the test
+	// pictures.
 	key(i int) string
 	// size is the approximate number of bytes of the encoded picture i, or -1 if its file is gone.
 	size(i int) int64
@@ -64,8 +65,10 @@ func divide(place string, s store, options PictureOptions) (train, test []int, e
 		}
 	}
 	if len(test) == 0 {
-		return nil, nil, fmt.Errorf("%s: %d images leave none for testing at fraction %v: want more images, a larger fraction, or folders train and test",
-			place, s.Len(), options.TestFraction)
+		return nil, nil,
+			fmt.Errorf("%s: %d images leave none for testing at fraction %v: want more images, a larger fraction, "+
+				"or folders train and test",
+				place, s.Len(), options.TestFraction)
 	}
 	return train, test, nil
 }
@@ -130,8 +133,8 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
-// isAboutFile reports whether an error concerns a single file of a folder. If the folder has gone too, a
-// disk was probably unmounted, and skipping every image would hide that.
+// isAboutFile reports whether an error concerns a single file of a folder. If the folder has gone
+// too, a disk was probably unmounted, and skipping every image would hide that.
 func isAboutFile(folder string, err error) bool {
 	if !isAboutName(err) {
 		return false

@@ -153,7 +153,7 @@ func labels(ds Dataset) (func(i int) (int, error), error) {
 // labelOf reads a sample and returns its label. A corrupt one is zeros with label -1.
 func labelOf(ds Dataset, i int, sample []float32) (int, error) {
 	label, err := ds.Sample(i, sample)
-	if isDamaged(err) {
+	if isCorrupt(err) {
 		clear(sample)
 		return -1, nil
 	}

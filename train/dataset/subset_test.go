@@ -42,6 +42,7 @@ func TestDraw(t *testing.T) {
 	assert.IsIncreasing(t, drawn)
 	assert.Equal(t, drawn, indicesOf(t, dataset.Draw(set, 30, 1)))
 	assert.NotEqual(t, drawn, indicesOf(t, dataset.Draw(set, 30, 2)))
+	assert.NotSubset(t, indicesOf(t, dataset.Mixed(set, 1))[:30], drawn, "the two orders of a seed don't depend on each other")
 	classes := map[int]bool{}
 	for _, i := range drawn {
 		classes[i/10] = true
@@ -72,6 +73,7 @@ func TestSplit(t *testing.T) {
 				perClass[i/25]++
 			}
 			assert.Equal(t, [5]int{3, 3, 3, 3, 1}, perClass)
+			assert.NotEqual(t, in[:3], []int{in[3] - 25, in[4] - 25, in[5] - 25}, "each class has an order of its own")
 
 			_, again, err := dataset.Split(set, 0.1, 1)
 			require.NoError(t, err)
@@ -105,8 +107,8 @@ func ExampleSplit() {
 	// Output: 8 2 <nil>
 }
 
-// TestFold: each sample is in one of the parts, which are as large and have as many of each class but for
-// one, and a part depends on the seed alone.
+// TestFold: each sample is in one of the parts, which are as large and have as many of each class
+// but for one, and a part depends on the seed alone.
 func TestFold(t *testing.T) {
 	set := random(t, 103, 2, 1)
 	labels, _ := samplesOf(t, set)

@@ -151,7 +151,8 @@ func (a *archives) readTables(files []archive) error {
 		}
 		a.names = r.names
 	}
-	into.cache = newPageCache(2*a.options.Window, func(page int) ([][]byte, int64, error) { return into.pages[page].read() })
+	into.cache = newPageCache(2*a.options.Window,
+		func(page int) ([][]byte, int64, error) { return into.pages[page].read() })
 	a.store = into
 	return nil
 }
@@ -328,7 +329,8 @@ func namesOf(declared map[string]feature, kind string, usual []string) (names []
 }
 
 // oneOf returns the first of the named columns that can be read.
-func (r *tableReader) oneOf(what string, names []string, find func(name string) (parquet.Column, bool)) (parquet.Column, error) {
+func (r *tableReader) oneOf(what string, names []string,
+	find func(name string) (parquet.Column, bool)) (parquet.Column, error) {
 	for _, name := range names {
 		if c, found := find(name); found {
 			return c, nil
@@ -338,5 +340,6 @@ func (r *tableReader) oneOf(what string, names []string, find func(name string) 
 	for _, c := range r.table.file.Columns {
 		have = append(have, c.Path)
 	}
-	return parquet.Column{}, fmt.Errorf("found no column of %s: got %s, want one of %s", what, abbreviate(have), abbreviate(names))
+	return parquet.Column{},
+		fmt.Errorf("found no column of %s: got %s, want one of %s", what, abbreviate(have), abbreviate(names))
 }

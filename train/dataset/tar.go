@@ -165,7 +165,8 @@ func (r *tarReader) member(archive *tar.Reader, f io.Seeker, header *tar.Header)
 	}
 	switch {
 	case extension == ".cls":
-		return r.readLabel(archive, header.Size, maxLabelFile, func(data []byte) { r.label = strings.TrimSpace(string(data)) })
+		return r.readLabel(archive, header.Size, maxLabelFile,
+			func(data []byte) { r.label = strings.TrimSpace(string(data)) })
 	case extension == ".json":
 		return r.readLabel(archive, header.Size, maxLabelJSON, r.labelOfJSON)
 	case !picture.HasExtension(header.Name) || r.picture != nil:

@@ -13,8 +13,8 @@ import (
 type Transform interface {
 	// Output returns the shape (C,H,W) of transformed images of shape in, or an error.
 	Output(in tensor.Shape) (tensor.Shape, error)
-	// Apply writes the transformed src to dst, which has Output's shape and shares no memory with src. It
-	// draws random numbers from rng alone.
+	// Apply writes the transformed src to dst, which has Output's shape and shares no memory with
+	// src. It draws random numbers from rng alone.
 	Apply(dst, src picture.Image, rng *rand.Rand)
 }
 

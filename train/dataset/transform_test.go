@@ -17,8 +17,10 @@ import (
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
-// apply runs one transform on an image (channels,height,width). What dst holds before must not matter, so it is NaN.
-func apply(t testing.TB, step dataset.Transform, channels, height, width int, pixels []float32, rng *rand.Rand) []float32 {
+// apply runs one transform on an image (channels,height,width). What dst holds before must not
+// matter, so it is NaN.
+func apply(t testing.TB, step dataset.Transform, channels, height, width int, pixels []float32,
+	rng *rand.Rand) []float32 {
 	t.Helper()
 	out, err := step.Output(tensor.Shape{channels, height, width})
 	require.NoError(t, err)
@@ -44,7 +46,8 @@ func ExampleCentreCrop() {
 	step := dataset.CentreCrop{Height: 1, Width: 2}
 	shape, err := step.Output(tensor.Shape{1, 3, 4})
 	dst := picture.Image{Channels: 1, Height: 1, Width: 2, Pixels: make([]float32, 2)}
-	step.Apply(dst, picture.Image{Channels: 1, Height: 3, Width: 4, Pixels: []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}, nil)
+	step.Apply(dst,
+		picture.Image{Channels: 1, Height: 3, Width: 4, Pixels: []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}, nil)
 	fmt.Println(shape, dst.Pixels, err)
 	// Output: (1, 1, 2) [6 7] <nil>
 }
@@ -54,7 +57,7 @@ func TestCentreCropOfEveryChannel(t *testing.T) {
 	assert.Equal(t, []float32{6, 7, 10, 11, 22, 23, 26, 27}, got)
 }
 
-func TestRandomCropReachesEveryPlaceEquallyOften(t *testing.T) {
+func TestRandomCropIsUniform(t *testing.T) {
 	rng := newRand(1)
 	counts := map[float32]int{}
 	for range 6000 {
@@ -119,10 +122,13 @@ func TestResizeValues(t *testing.T) {
 	assert.Equal(t, ramp(12), same)
 
 	// Doubling: the outputs' centres lie a quarter of a pixel beside the inputs'.
-	assert.InDeltaSlice(t, []float32{0, 0.25, 0.75, 1}, apply(t, dataset.Resize{Height: 1, Width: 4}, 1, 1, 2, []float32{0, 1}, nil), 1e-6)
-	assert.InDeltaSlice(t, []float32{0, 0.25, 0.75, 1}, apply(t, dataset.Resize{Height: 4, Width: 1}, 1, 2, 1, []float32{0, 1}, nil), 1e-6)
+	assert.InDeltaSlice(t, []float32{0, 0.25, 0.75, 1},
+		apply(t, dataset.Resize{Height: 1, Width: 4}, 1, 1, 2, []float32{0, 1}, nil), 1e-6)
+	assert.InDeltaSlice(t, []float32{0, 0.25, 0.75, 1},
+		apply(t, dataset.Resize{Height: 4, Width: 1}, 1, 2, 1, []float32{0, 1}, nil), 1e-6)
 
-	// Halving: the first output's centre is at 1 and its radius 2, so that inputs 0 to 2 weigh 3/4, 3/4 and 1/4.
+	// Halving: the first output's centre is at 1 and its radius 2, so that inputs 0 to 2 weigh 3/4,
+	// 3/4 and 1/4.
 	got := apply(t, dataset.Resize{Height: 1, Width: 2}, 1, 1, 4, []float32{7, 0, 0, 0}, nil)
 	assert.InDeltaSlice(t, []float32{7 * 0.75 / 1.75, 0}, got, 1e-6)
 	got = apply(t, dataset.Resize{Height: 1, Width: 2}, 1, 1, 4, []float32{0, 7, 0, 0}, nil)
@@ -154,7 +160,7 @@ func centreOfMass(v []float32, width int) (y, x float64) {
 }
 
 // The middle of a 41x41 image is (20,20).
-func TestDistortMovesWhereItShould(t *testing.T) {
+func TestDistortDirections(t *testing.T) {
 	const side = 41
 	rng := newRand(5)
 	var lowest, highest float64
@@ -187,12 +193,13 @@ func TestDistortMovesWhereItShould(t *testing.T) {
 	assert.InDelta(t, 1.2, highest, 0.02)
 }
 
-// The displacements of Simard's field: a uniform variable's variance is alpha²/3, and the blur, whose weights are a
-// Gaussian's in two dimensions, divides it by 4π·sigma².
-func TestElasticDisplacementsHaveTheRightSize(t *testing.T) {
+// The displacements of Simard's field: a uniform variable's variance is alpha²/3, and the blur,
+// whose weights are a Gaussian's in two dimensions, divides it by 4π·sigma².
+func TestElasticDisplacementSize(t *testing.T) {
 	const side, alpha, sigma = 61, 40.0, 3.0
 	want := alpha / math.Sqrt(3*4*math.Pi*sigma*sigma)
-	// On an image whose value is its column, what a pixel becomes less its own column is the displacement.
+	// On an image whose value is its column, what a pixel becomes less its own column is the
+	// displacement.
 	columns := make([]float32, side*side)
 	for i := range columns {
 		columns[i] = float32(i % side)
@@ -214,7 +221,8 @@ func TestElasticDisplacementsHaveTheRightSize(t *testing.T) {
 
 func TestElasticMovesAllChannelsAlike(t *testing.T) {
 	one := blob(20, 20, 9, 10)
-	got := apply(t, dataset.Distort{ElasticAlpha: 34, ElasticSigma: 4, Rotate: 10}, 2, 20, 20, append(append([]float32{}, one...), one...), newRand(7))
+	got := apply(t, dataset.Distort{ElasticAlpha: 34, ElasticSigma: 4, Rotate: 10}, 2, 20, 20,
+		append(append([]float32{}, one...), one...), newRand(7))
 	assert.Equal(t, got[:400], got[400:])
 	assert.NotEqual(t, one, got[:400])
 }
@@ -255,7 +263,8 @@ func TestTransformsRefuse(t *testing.T) {
 		_, err := step.Output(in)
 		assert.ErrorContains(t, err, want)
 	}
-	for _, step := range []dataset.Transform{dataset.CentreCrop{Height: 1, Width: 1}, dataset.Resize{Height: 1, Width: 1}, dataset.Mirror{},
+	for _, step := range []dataset.Transform{dataset.CentreCrop{Height: 1, Width: 1},
+		dataset.Resize{Height: 1, Width: 1}, dataset.Mirror{},
 		dataset.Distort{}, dataset.SubtractMean{}, dataset.PCAColour{}} {
 		_, err := step.Output(tensor.Shape{3, 3})
 		assert.ErrorContains(t, err, "want channels, height and width")
@@ -278,8 +287,10 @@ func BenchmarkTransform(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			out, err := bench.step.Output(tensor.Shape{bench.ch, bench.wh, bench.wh})
 			require.NoError(b, err)
-			dst := picture.Image{Channels: out[0], Height: out[1], Width: out[2], Pixels: make([]float32, out.TotalSize())}
-			src := picture.Image{Channels: bench.ch, Height: bench.wh, Width: bench.wh, Pixels: ramp(bench.ch * bench.wh * bench.wh)}
+			dst := picture.Image{Channels: out[0], Height: out[1], Width: out[2],
+				Pixels: make([]float32, out.TotalSize())}
+			src := picture.Image{Channels: bench.ch, Height: bench.wh, Width: bench.wh,
+				Pixels: ramp(bench.ch * bench.wh * bench.wh)}
 			rng := newRand(1)
 			b.ReportAllocs()
 			for b.Loop() {

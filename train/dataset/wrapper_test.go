@@ -36,8 +36,8 @@ var wrappers = map[string]func(t *testing.T, ds Dataset) Dataset{
 // roots hold their samples themselves.
 var roots = []string{"Images", "Pictures"}
 
-// TestEveryWrapperIsTested finds the types in the package's files that have a method Sample or embed
-// a Dataset.
+// TestEveryWrapperIsTested finds the types in the package's files that have a method Sample or
+// embed a Dataset.
 func TestEveryWrapperIsTested(t *testing.T) {
 	paths, err := filepath.Glob("*.go")
 	require.NoError(t, err)
@@ -96,9 +96,9 @@ func digestOf(t *testing.T, ds Dataset) string {
 	return b.String()
 }
 
-// TestWrappersPassTheDigestOn changes each pixel of a set behind every wrapper, and behind every two
-// of them.
-func TestWrappersPassTheDigestOn(t *testing.T) {
+// TestWrappersKeepTheDigest changes each pixel of a set behind every wrapper, and behind every
+// two of them.
+func TestWrappersKeepTheDigest(t *testing.T) {
 	const n, size = 1000, 4 // more samples than a digest that doesn't see the memory would read
 	pixels, labels := make([]uint8, n*size), make([]uint8, n)
 	set, err := NewImages(tensor.Shape{1, 2, 2}, pixels, labels, 2)

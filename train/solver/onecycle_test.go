@@ -8,7 +8,8 @@ import (
 	"convgraph/train/solver"
 )
 
-// TestOneCycle compares with torch.optim.lr_scheduler.OneCycleLR(max_lr=0.5, total_steps=20) of PyTorch.
+// TestOneCycle compares with torch.optim.lr_scheduler.OneCycleLR(max_lr=0.5, total_steps=20) of
+// PyTorch.
 func TestOneCycle(t *testing.T) {
 	s := solver.OneCycle{LR: 0.5, Steps: 20}
 	for step, want := range map[int]float64{

@@ -47,8 +47,8 @@ func (c Cosine) At(step int) float64 {
 }
 
 // OneCycle rises from LR/25 to LR in the first Rise of the steps and then falls to LR/250,000, both
-// along half a cosine wave (Smith, Topin 2018, Super-convergence). Its numbers are those of PyTorch's
-// OneCycleLR, which changes the momentum, too; this doesn't.
+// along half a cosine wave (Smith, Topin 2018, Super-convergence). Its numbers are those of
+// PyTorch's OneCycleLR, which changes the momentum, too; this doesn't.
 type OneCycle struct {
 	LR    float64 // the highest
 	Steps int     // of the whole training

@@ -430,7 +430,8 @@ func TestRanks(t *testing.T) {
 	require.NoError(t, p.EpochEnd(s))
 	text, _, err = p.latest()
 	require.NoError(t, err)
-	assert.Contains(t, string(text), `"ranks":[{"imagesPerSecond":400,"waiting":0.25},{"imagesPerSecond":300,"waiting":0}]`)
+	assert.Contains(t, string(text),
+		`"ranks":[{"imagesPerSecond":400,"waiting":0.25},{"imagesPerSecond":300,"waiting":0}]`)
 }
 
 func TestPace(t *testing.T) {

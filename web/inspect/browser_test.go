@@ -165,7 +165,8 @@ func pointAt(t *testing.T, b *browser.Tab, layer string, x, y float64) (m, row, 
 // explained waits for the explanation of the selected cell.
 func explained(t *testing.T, b *browser.Tab, layer string) (m, row, column int) {
 	t.Helper()
-	b.Wait(`(document.getElementById("explanation").dataset.cell ?? "").startsWith(document.documentElement.dataset.selected + " ")`)
+	b.Wait(`(document.getElementById("explanation").dataset.cell ?? ` +
+		`"").startsWith(document.documentElement.dataset.selected + " ")`)
 	_, err := fmt.Sscanf(browser.Eval[string](b, "document.documentElement.dataset.selected"), layer+" %d %d %d", &m,
 		&row, &column)
 	require.NoError(t, err)
@@ -222,7 +223,8 @@ func TestBrowserExplainsACell(t *testing.T) {
 			assert.Len(t, window, 4)
 			assert.Equal(t, slices.Max(window), shown(b, "value"))
 			assert.Equal(t, slices.Index(window, slices.Max(window)), browser.Eval[int](b,
-				`[...document.querySelectorAll('[data-grid="inputs"] span')].findIndex((e) => e.classList.contains("winner"))`))
+				`[...document.querySelectorAll('[data-grid="inputs"] span')].findIndex((e) => `+
+					`e.classList.contains("winner"))`))
 		case "softmax1":
 			assert.Equal(t, at(i, m, 0, 0), shown(b, "probability"))
 			assert.InDelta(t, shown(b, "value"), shown(b, "exponential")/shown(b, "sum"), 1e-6)
@@ -290,7 +292,8 @@ func TestBrowserIsSpoken(t *testing.T) {
 	assert.Empty(t, browser.Eval[[]string](b,
 		focusable+`.filter((e) => e.closest('[aria-hidden="true"]')).map((e) => e.outerHTML)`))
 	assert.Empty(t, browser.Eval[[]string](b, focusable+
-		`.filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.textContent.trim())).map((e) => e.outerHTML)`))
+		`.filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || `+
+		`e.textContent.trim())).map((e) => e.outerHTML)`))
 	b.Focus("#snapshot")
 	b.Keys(kb.Tab, "\r")
 	b.Wait(`document.getElementById("play").getAttribute("aria-label") === "Stop playing"`)
@@ -372,7 +375,8 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	b.Wait(`document.documentElement.dataset.updates > 1`)
 	b.Point("#layer-input canvas", 0.5, 0.5)
 	at := 33*67 + 33
-	b.Wait(fmt.Sprintf(`Math.fround(document.querySelector('#explanation [data-number="red"]')?.dataset.exact) === Math.fround(%v)`, s.Pixels[at]))
+	b.Wait(fmt.Sprintf(`Math.fround(document.querySelector('#explanation [data-number="red"]')?.dataset.exact) === `+
+		`Math.fround(%v)`, s.Pixels[at]))
 	for i, colour := range []string{"red", "green", "blue"} {
 		assert.Equal(t, s.Pixels[i*67*67+at], shown(b, colour))
 	}
@@ -392,7 +396,8 @@ func TestBrowserExplainsColourAndNormalisation(t *testing.T) {
 	}
 	cells := func(column int) []float32 {
 		return browser.Eval[[]float32](b,
-			fmt.Sprintf(`[...document.querySelectorAll("#explanation .contributions tr td:nth-child(%d)")].map((e) => Number(e.dataset.exact))`, column))
+			fmt.Sprintf(`[...document.querySelectorAll("#explanation .contributions tr td:nth-child(%d)")].map((e) `+
+				`=> Number(e.dataset.exact))`, column))
 	}
 	assert.Equal(t, inputs, cells(2))
 	assert.Equal(t, squares, cells(3))
@@ -445,7 +450,8 @@ func TestBrowserSizesAndColours(t *testing.T) {
 	b.Wait(`(document.documentElement.dataset.selected ?? "").startsWith("conv1 ")`)
 	explained(t, b, "conv1")
 	b.Wait(`getComputedStyle(document.getElementById("why")).position === "fixed"`)
-	b.Wait(`document.querySelector("#layer-conv1 canvas").getBoundingClientRect().bottom - 30 < document.getElementById("why").getBoundingClientRect().top`)
+	b.Wait(`document.querySelector("#layer-conv1 canvas").getBoundingClientRect().bottom - 30 < ` +
+		`document.getElementById("why").getBoundingClientRect().top`)
 	b.Wait("document.documentElement.scrollWidth <= 375")
 }
 
@@ -556,7 +562,8 @@ func TestBrowserExplainsBranches(t *testing.T) {
 	assert.True(t, marked("block2.relu1"))
 	assert.False(t, marked("block2.relu2"))
 
-	const reads = `[...document.getElementById("layer-%s").querySelectorAll(".layer-reads button")].map((e) => e.textContent)`
+	const reads = `[...document.getElementById("layer-%s").querySelectorAll(".layer-reads button")].map((e) => ` +
+		`e.textContent)`
 	assert.Equal(t, []string{"block1.bn2", "stem.pool1", "block1.relu2"},
 		browser.Eval[[]string](b, fmt.Sprintf(reads, "block1.add1")))
 	assert.Equal(t, []string{"stem.relu1", "block1.conv1", "block1.add1"},

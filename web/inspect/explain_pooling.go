@@ -18,7 +18,7 @@ type pooling struct {
 	Sum         number `json:"sum"`         // of the inputs; for lp of |x|^P
 	Count       int    `json:"count"`       // divisor of the mean
 	P           number `json:"p"`           // for lp: the power, and the degree of the root
-	Factor      number `json:"factor"`      // for lp: multiplies the sum; 1 unless the window extends beyond the padding
+	Factor      number `json:"factor"`      // for lp: multiplies the sum; 1 unless the window exceeds the padding
 	Coefficient number `json:"coefficient"` // for subsample: multiplies the sum
 	Bias        number `json:"bias"`        // for subsample: is added
 	Total       number `json:"total"`       // the value in float64

@@ -528,7 +528,8 @@ func TestSeesOverBranches(t *testing.T) {
 			size := spec.Input
 			for i := range changed {
 				row, column := i/size[2]%size[1], i%size[2]
-				if e.Note != "" || row < e.Sees.Top || row > e.Sees.Bottom || column < e.Sees.Left || column > e.Sees.Right {
+				if e.Note != "" || row < e.Sees.Top || row > e.Sees.Bottom || column < e.Sees.Left ||
+					column > e.Sees.Right {
 					changed[i] += random.Float32() - 0.5
 				}
 			}

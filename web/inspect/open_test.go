@@ -74,10 +74,10 @@ func TestOpenErrors(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 
 	params := run(t, 2, 5)
-	damaged := filepath.Join(filepath.Dir(params), "epochs", "epoch-001.safetensors")
-	require.NoError(t, os.WriteFile(damaged, []byte("no"), 0o644))
+	corrupt := filepath.Join(filepath.Dir(params), "epochs", "epoch-001.safetensors")
+	require.NoError(t, os.WriteFile(corrupt, []byte("no"), 0o644))
 	_, err = inspect.Open(params)
-	assert.ErrorContains(t, err, damaged+": ")
+	assert.ErrorContains(t, err, corrupt+": ")
 }
 
 // The built-in network reads digits after training and not before.

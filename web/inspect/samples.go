@@ -23,7 +23,8 @@ const samplesFile = "samples.png"
 // mostSamples bounds the sample pictures of a sheet.
 const mostSamples = 64
 
-// photographs are for networks without sample pictures of their own. The folder's README names their authors.
+// photographs are for networks without sample pictures of their own. The folder's README names
+// their authors.
 //
 //go:embed photographs/*.jpg
 var photographs embed.FS

@@ -343,7 +343,8 @@ func TestBadRequests(t *testing.T) {
 	refused(t, post(s, "image/png", bytes.NewReader(bomb)), 400, "the picture: PNG")
 
 	refused(t, post(s, "",
-		nil), 415, `Content-Type: got "", want application/json, image/png, image/jpeg, image/gif, image/webp, image/bmp, image/tiff or multipart/form-data`)
+		nil), 415, `Content-Type: got "", want application/json, image/png, image/jpeg, image/gif, image/webp, `+
+		`image/bmp, image/tiff or multipart/form-data`)
 	refused(t, post(s, "application/x-www-form-urlencoded", nil), 415,
 		`Content-Type: got "application/x-www-form-urlencoded"`)
 	r := httptest.NewRequest(http.MethodPost, "/predict", bytes.NewReader(whole))

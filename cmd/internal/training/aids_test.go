@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,14 +22,18 @@ func TestTrainingAids(t *testing.T) {
 	code, _, stderr := trainmnist(t, slices.Concat(args, []string{"-epochs", "2", "-out", plain})...)
 	require.Equal(t, cli.OK, code, stderr)
 	for _, aid := range [][]string{
-		{"-class-weights", "balanced"}, {"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"}, {"-augment", "resized-crop=0.5"}, {"-augment", "colour"},
-		{"-augment", "shift,edge"}, {"-mixup", "0.2", "-cutmix", "1", "-augment", "crop,edge,mirror,colour=0.1", "-cutout", "4"},
+		{"-class-weights", "balanced"}, {"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"},
+		{"-augment", "resized-crop=0.5"}, {"-augment", "colour"},
+		{"-augment", "shift,edge"},
+		{"-mixup", "0.2", "-cutmix", "1", "-augment", "crop,edge,mirror,colour=0.1", "-cutout", "4"},
 	} {
 		whole, parts := t.TempDir(), t.TempDir()
-		code, _, stderr := trainmnist(t, slices.Concat(args, aid, []string{"-epochs", "2", "-workers", "1", "-out", whole})...)
+		code, _, stderr := trainmnist(t,
+			slices.Concat(args, aid, []string{"-epochs", "2", "-workers", "1", "-out", whole})...)
 		require.Equal(t, cli.OK, code, stderr)
 		assert.NotEqual(t, resultFile(t, plain, "params.safetensors"), resultFile(t, whole, "params.safetensors"), aid)
-		code, _, stderr = trainmnist(t, slices.Concat(args, aid, []string{"-epochs", "1", "-workers", "3", "-out", parts})...)
+		code, _, stderr = trainmnist(t,
+			slices.Concat(args, aid, []string{"-epochs", "1", "-workers", "3", "-out", parts})...)
 		require.Equal(t, cli.OK, code, stderr)
 		code, _, stderr = trainmnist(t, "-quiet", "-resume", "-epochs", "2", "-workers", "2", "-out", parts)
 		require.Equal(t, cli.OK, code, stderr)
@@ -37,20 +42,22 @@ func TestTrainingAids(t *testing.T) {
 }
 
 func TestRefusesInvalidAids(t *testing.T) {
-	for want, flags := range map[string][]string{
-		"-mixup is -1: want 0, or 0.05 to 1000":                                                                      {"-mixup=-1"},
-		"-cutmix is 0.01: want 0, or 0.05 to 1000":                                                                   {"-cutmix", "0.01"},
-		"-cutout is -3: want at least 0":                                                                             {"-cutout=-3"},
-		"-cutout: training: cutout: got a side of 99999 pixels, want 1 to 8192":                                      {"-cutout", "99999"},
-		"-augment: training: resized crop: got a share of 2, want more than 0 and at most 1":                         {"-augment", "resized-crop=2"},
-		"-augment: training: colour: got 3, want 0 to 1":                                                             {"-augment", "colour=3"},
-		`-augment: got "colour=-1", want colour or colour=AMOUNT, such as colour=0.2`:                                {"-augment", "colour=-1"},
-		`-augment: got "edge=1", want edge`:                                                                          {"-augment", "edge=1"},
-		`-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, colour, mirror, edge`: {"-augment", "blur"},
+	for _, c := range []struct{ flags, want string }{
+		{"-mixup=-1", "-mixup is -1: want 0, or 0.05 to 1000"},
+		{"-cutmix 0.01", "-cutmix is 0.01: want 0, or 0.05 to 1000"},
+		{"-cutout=-3", "-cutout is -3: want at least 0"},
+		{"-cutout 99999", "-cutout: training: cutout: got a side of 99999 pixels, want 1 to 8192"},
+		{"-augment resized-crop=2",
+			"-augment: training: resized crop: got a share of 2, want more than 0 and at most 1"},
+		{"-augment colour=3", "-augment: training: colour: got 3, want 0 to 1"},
+		{"-augment colour=-1", `-augment: got "colour=-1", want colour or colour=AMOUNT, such as colour=0.2`},
+		{"-augment edge=1", `-augment: got "edge=1", want edge`},
+		{"-augment blur", `-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, ` +
+			`colour, mirror, edge`},
 	} {
-		code, _, stderr := trainmnist(t, append([]string{"-quiet", "-out", t.TempDir()}, flags...)...)
-		assert.Equal(t, cli.BadUsage, code, flags)
-		assert.Contains(t, stderr, want)
+		code, _, stderr := trainmnist(t, append([]string{"-quiet", "-out", t.TempDir()}, strings.Fields(c.flags)...)...)
+		assert.Equal(t, cli.BadUsage, code, c.flags)
+		assert.Contains(t, stderr, c.want)
 	}
 }
 
@@ -60,7 +67,8 @@ func TestFindsALearningRate(t *testing.T) {
 	args := []string{"-quiet", "-train-samples", "500", "-test-samples", "20", "-batch", "25", "-lr-find", "-out", out}
 	code, stdout, stderr := trainmnist(t, args...)
 	require.Equal(t, cli.OK, code, stderr)
-	assert.Regexp(t, `^learning rate: -lr 0\.0\d+, where the loss has fallen half way; it is lowest at \S+ \(`+regexp.QuoteMeta(filepath.Join(out, "lr-find.png"))+`\)\n$`, stdout)
+	assert.Regexp(t, `^learning rate: -lr 0\.0\d+, where the loss has fallen half way; it is lowest at \S+ \(`+
+		regexp.QuoteMeta(filepath.Join(out, "lr-find.png"))+`\)\n$`, stdout)
 	entries, err := os.ReadDir(out)
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
@@ -76,9 +84,11 @@ func TestNonSquareInput(t *testing.T) {
 	spec := filepath.Join(t.TempDir(), "wide.json")
 	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "wide", "input": [3, 12, 20], "init": "he", "layers": [
 		{"kind": "conv2d", "filters": 4, "kernel": [3, 3], "pad": [1, 1]}, {"kind": "relu"},
-		{"kind": "max_pool", "kernel": [2, 2], "stride": [2, 2]}, {"kind": "affine", "units": 2}, {"kind": "softmax"}]}`), 0o644))
+		{"kind": "max_pool", "kernel": [2, 2], "stride": [2, 2]}, {"kind": "affine", "units": 2},
+		{"kind": "softmax"}]}`), 0o644))
 	out := t.TempDir()
-	code, _, stderr := trainmnist(t, "-quiet", "-model", spec, "-data", imageFolder(t), "-batch", "4", "-epochs", "1", "-out", out,
+	code, _, stderr := trainmnist(t, "-quiet", "-model", spec, "-data", imageFolder(t), "-batch", "4", "-epochs", "1",
+		"-out", out,
 		"-augment", "resized-crop=0.5,crop=3,rotate=20,edge,mirror", "-cutout", "5", "-cutmix", "1")
 	require.Equal(t, cli.OK, code, stderr)
 	assert.FileExists(t, filepath.Join(out, "augmentation.png"))

@@ -112,7 +112,8 @@ func (a augmented) transforms(height, width int, normalised picture.Preprocessin
 		transforms = append(transforms, dataset.Mirror{})
 	}
 	if a.colour > 0 {
-		transforms = append(transforms, dataset.ColourJitter{Amount: a.colour, Mean: normalised.Mean, Std: normalised.Std})
+		transforms = append(transforms,
+			dataset.ColourJitter{Amount: a.colour, Mean: normalised.Mean, Std: normalised.Std})
 	}
 	if a.cutout > 0 {
 		transforms = append(transforms, dataset.Cutout{Size: a.cutout})

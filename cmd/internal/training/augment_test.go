@@ -18,13 +18,15 @@ import (
 func TestParseAugment(t *testing.T) {
 	a, err := parseAugment("shift,rotate=7.5,elastic,mirror")
 	require.NoError(t, err)
-	assert.Equal(t, augmented{distort: dataset.Distort{Shift: 2, Rotate: 7.5, ElasticAlpha: 34, ElasticSigma: 4}, mirror: true}, a)
+	assert.Equal(t, augmented{distort: dataset.Distort{Shift: 2, Rotate: 7.5, ElasticAlpha: 34, ElasticSigma: 4},
+		mirror: true}, a)
 	assert.Equal(t, []dataset.Transform{a.distort, dataset.Mirror{}}, a.transforms(28, 28, picture.Preprocessing{}))
 
 	a, err = parseAugment("scale")
 	require.NoError(t, err)
 	a.crop = 3
-	assert.Equal(t, []dataset.Transform{dataset.RandomCrop{Height: 5, Width: 6, Padding: 3}, dataset.Distort{Scale: 0.1}}, a.transforms(5, 6, picture.Preprocessing{}))
+	assert.Equal(t, []dataset.Transform{dataset.RandomCrop{Height: 5, Width: 6, Padding: 3},
+		dataset.Distort{Scale: 0.1}}, a.transforms(5, 6, picture.Preprocessing{}))
 
 	a, err = parseAugment("")
 	require.NoError(t, err)
@@ -35,7 +37,8 @@ func TestParseAugment(t *testing.T) {
 func TestAugmentedTraining(t *testing.T) {
 	plain, first, second := t.TempDir(), t.TempDir(), t.TempDir()
 	args := []string{"-quiet", "-epochs", "1", "-train-samples", "100", "-test-samples", "20"}
-	for _, run := range [][]string{{"-out", plain}, {"-out", first, "-augment", "rotate,elastic"}, {"-out", second, "-augment", "rotate,elastic"}} {
+	for _, run := range [][]string{{"-out", plain}, {"-out", first, "-augment", "rotate,elastic"},
+		{"-out", second, "-augment", "rotate,elastic"}} {
 		code, _, stderr := trainmnist(t, append(run, args...)...)
 		require.Equal(t, cli.OK, code, stderr)
 	}

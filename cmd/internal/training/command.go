@@ -93,7 +93,7 @@ func (c *Command) runAlone(stdout io.Writer, line *kong.Context) error {
 	if !c.first() {
 		return nil
 	}
-	source.reportDamage(os.Stderr)
+	source.reportCorrupt(os.Stderr)
 	if err := out.after(trainer.Model, result, keptEpoch(trainer, result)); err != nil {
 		return err
 	}
@@ -112,7 +112,8 @@ func (c *Command) runAlone(stdout io.Writer, line *kong.Context) error {
 
 // prepare checks that the checkpoint to resume is of this training, or starts the results, and sets
 // up the callbacks. It returns the settings for checkpoints.
-func (c *Command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folder, page *livePage) ([]train.Setting, error) {
+func (c *Command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folder,
+	page *livePage) ([]train.Setting, error) {
 	settings, err := c.settings(r, t, f.checkpoint)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,8 @@ func (c *Command) prepare(t *train.Trainer, r models.Recipe, s *source, f *folde
 	}
 	f.begun = true
 	t.Callbacks = slices.Concat(
-		[]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards, c.keepers(f.output),
+		[]train.Callback{guard{out: f.output}}, c.progress(), t.Callbacks, c.watchers(r, f.output), boards,
+		c.keepers(f.output),
 		[]train.Callback{&train.Warnings{W: cli.BestEffort(os.Stderr)}, f.history(), c.checkpoints(f, settings)},
 		page.callbacks())
 	if f.checkpoint != nil {
@@ -152,7 +154,8 @@ func (c *Command) checkpoints(f *folder, settings []train.Setting) train.Checkpo
 
 // train trains to the end or until a signal. After a signal it finishes the step and writes a
 // checkpoint. A second signal ends the program at once.
-func (c *Command) train(t *train.Trainer, out *output, page *livePage, settings []train.Setting) (*train.Result, error) {
+func (c *Command) train(t *train.Trainer, out *output, page *livePage,
+	settings []train.Setting) (*train.Result, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -220,7 +223,8 @@ func (c *Command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	}
 	t := train.NewTrainer(model, optimizer, s.train, s.test)
 	t.Validation = s.validation
-	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed, c.EvalSamples
+	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed,
+		c.EvalSamples
 	t.EvalFirst = c.Data == "" // as in the book; other data may be sorted by class
 	t.MicroBatch = c.MicroBatch
 	t.OnNaN, t.LabelSmoothing, t.Mixup, t.CutMix = train.OnNaN(c.OnNaN), r.LabelSmoothing, c.Mixup, c.CutMix

@@ -53,7 +53,8 @@ func averaged(t *train.Trainer) string {
 // ending explains why the training ended.
 func (c *Command) ending(t *train.Trainer, r *train.Result) string {
 	if n := len(r.History); n < t.Epochs {
-		return fmt.Sprintf("-early-stop: no better validation accuracy in %d epochs, %d of %d epochs done", c.EarlyStop, n, t.Epochs)
+		return fmt.Sprintf("-early-stop: no better validation accuracy in %d epochs, %d of %d epochs done",
+			c.EarlyStop, n, t.Epochs)
 	}
 	return fmt.Sprintf("all %d epochs are done", t.Epochs)
 }

@@ -19,7 +19,8 @@ func loud(t *testing.T, out string, flags ...string) (lines []string) {
 	var code int
 	var stdout string
 	stderr := captureStderr(t, func() {
-		code, stdout, _ = trainmnist(t, append([]string{"-out", out, "-train-samples", "100", "-test-samples", "50", "-batch", "50"}, flags...)...)
+		code, stdout, _ = trainmnist(t,
+			append([]string{"-out", out, "-train-samples", "100", "-test-samples", "50", "-batch", "50"}, flags...)...)
 	})
 	require.Equal(t, cli.OK, code, stderr)
 	return strings.Split(strings.TrimSpace(stdout), "\n")

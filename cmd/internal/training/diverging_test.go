@@ -14,7 +14,8 @@ import (
 // TestDivergedButFiniteWarns on stderr, even with -quiet. A healthy training doesn't.
 func TestDivergedButFiniteWarns(t *testing.T) {
 	spec := filepath.Join(t.TempDir(), "flat.json")
-	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"flat","input":[1,6,6],"layers":[{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"flat","input":[1,6,6],"layers":[
+		{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
 	args := append(tinyTraining(t, 8), "-quiet", "-model", spec, "-epochs", "3", "-optimizer", "sgd", "-out")
 	for rate, warns := range map[string]bool{"1000": true, "0.01": false} {
 		said := captureStderr(t, func() {

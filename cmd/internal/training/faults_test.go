@@ -28,7 +28,8 @@ import (
 	"convgraph/train"
 )
 
-var faults = flag.Int("faults", 0, "in how many ways each call that writes is to fail, up to 5; 0 leaves out the tests of faults")
+var faults = flag.Int("faults", 0,
+	"in how many ways each call that writes is to fail, up to 5; 0 leaves out the tests of faults")
 
 // A way is how a call fails.
 type way struct {
@@ -44,7 +45,8 @@ var (
 	bad  = way{name: "disk broken", first: syscalls.Fault{Errno: syscall.EIO}, cause: "input/output error"}
 
 	short = way{name: "half written", first: syscalls.Fault{Short: true}}
-	fills = way{name: "half written, then disk full", first: syscalls.Fault{Short: true}, next: syscalls.Fault{Errno: syscall.ENOSPC}, cause: full.cause}
+	fills = way{name: "half written, then disk full", first: syscalls.Fault{Short: true},
+		next: syscalls.Fault{Errno: syscall.ENOSPC}, cause: full.cause}
 )
 
 // waysOf are the ways in which the n-th call is to fail. The calls take turns, so that even one way
@@ -144,7 +146,8 @@ func TestPowerCut(t *testing.T) {
 	const run = "runs/short"
 	disk, err := syscalls.NewDisk(base)
 	require.NoError(t, err)
-	status, stderr := traced(t, base, syscalls.Watcher{After: disk.Record}, sameCommand(args, filepath.Join(base, run))...)
+	status, stderr := traced(t, base, syscalls.Watcher{After: disk.Record},
+		sameCommand(args, filepath.Join(base, run))...)
 	require.Zero(t, status.ExitStatus(), stderr)
 	want := results(t, filepath.Join(base, run))
 
@@ -207,7 +210,7 @@ func requireEnd(t *testing.T, dir string, args []string, want [2]string) {
 	requireNoLeftovers(t, dir)
 }
 
-// requireWhole wants no file in a training's folder to be damaged. Hidden ones are not finished.
+// requireWhole wants no file in a training's folder to be corrupt. Hidden ones are not finished.
 func requireWhole(t *testing.T, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
@@ -256,8 +259,8 @@ func wholeFile(t *testing.T, path string) error {
 	return err
 }
 
-// copyOf is a copy of a training's folder. Its history has more permissions than the umask leaves, so that
-// replacing it takes an fchmod.
+// copyOf is a copy of a training's folder. Its history has more permissions than the umask leaves,
+// so that replacing it takes an fchmod.
 func copyOf(t *testing.T, dir string) string {
 	t.Helper()
 	to := t.TempDir()

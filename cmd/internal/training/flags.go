@@ -17,7 +17,8 @@ type Command struct {
 	Size     int      `group:"Network:" default:"0" help:"Height and width of the images, for networks that take any (default: 224; alexnet 227, at least 67; resnet20 28)." placeholder:"PIXELS"`
 	Width    float64  `group:"Network:" default:"0" help:"Share of alexnet's filters and units (default: 1)." placeholder:"SHARE"`
 
-	Data         string   `group:"Data:" type:"given" want:"a folder or files" help:"Images and labels: a folder of IDX files (MNIST, Fashion-MNIST, EMNIST; gzip or not), of class folders of pictures, or of Parquet or tar files; one of these files, or a pattern of them; a CSV or JSON Lines file of paths and labels. A prefix selects one of several IDX sets: raw/emnist-letters (default: the embedded MNIST)." placeholder:"PATH"`
+	Data         string `group:"Data:" type:"given" want:"a folder or files" help:"Images and labels: a folder of IDX files (MNIST, Fashion-MNIST, EMNIST; gzip or not), of class folders of pictures, or of Parquet or tar files; one of these files, or a pattern of them; a CSV or JSON Lines file of paths and labels. A prefix selects one of several IDX sets: raw/emnist-letters (default: the embedded MNIST)." placeholder:"PATH"`
+	IDXFlags     `group:"Data:"`
 	LabelColumn  string   `group:"Data:" help:"Column of the labels in Parquet files and lists (default: the one that the file declares, or label)." placeholder:"NAME"`
 	AnyPath      bool     `group:"Data:" help:"Allow a list to name pictures outside of its folder."`
 	Strict       bool     `group:"Data:" help:"Fail on the first corrupt or vanished picture instead of skipping it, and refuse class folders that contain anything that isn't used."`

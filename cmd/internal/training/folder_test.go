@@ -23,7 +23,8 @@ func TestSkipsCorruptImages(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.Truncate(images[0], 60))
 	}
-	args := []string{"-model", "alexnet", "-data", dir, "-size", "67", "-width", "0.1", "-batch", "4", "-epochs", "1", "-quiet"}
+	args := []string{"-model", "alexnet", "-data", dir, "-size", "67", "-width", "0.1", "-batch", "4",
+		"-epochs", "1", "-quiet"}
 
 	errors := captureStderr(t, func() {
 		code, stdout, stderr := trainmnist(t, append(args, "-out", t.TempDir())...)
@@ -48,7 +49,8 @@ func TestNamesVanishedAndLeftOutImages(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "train", "0", "photo.heic"), nil, 0o644))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "val"), 0o755))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "train", "__MACOSX"), 0o755))
-	c := &Command{Model: "simpleconvnet", Data: dir, Quiet: true, Seed: 1, Recipe: "book", DecayEvery: 5, DecayFactor: 0.1}
+	c := &Command{Model: "simpleconvnet", Data: dir, Quiet: true, Seed: 1, Recipe: "book", DecayEvery: 5,
+		DecayFactor: 0.1}
 	r, err := c.recipe()
 	require.NoError(t, err)
 	s, err := c.open(r)
@@ -58,13 +60,15 @@ func TestNamesVanishedAndLeftOutImages(t *testing.T) {
 		_, _ = s.train.Sample(i, make([]float32, s.train.Shape().TotalSize()))
 	}
 	var text strings.Builder
-	s.reportDamage(&text)
-	assert.Equal(t, "left out: "+filepath.Join(dir, "train", "0")+": 1 files that aren't named as a picture of a known format: photo.heic\n"+
+	s.reportCorrupt(&text)
+	assert.Equal(t, "left out: "+filepath.Join(dir, "train", "0")+
+		": 1 files that aren't named as a picture of a known format: photo.heic\n"+
 		"left out: 1 folders beside the training and the test set: val\nleft out: 1 hidden or system files: __MACOSX\n"+
 		"skipped: corrupt image "+images[0]+": cannot be read: no such file or directory\n"+
 		"1 corrupt images were skipped; -strict fails on the first\n", text.String())
 
-	code, _, stderr := trainmnist(t, "-model", "simpleconvnet", "-data", dir, "-epochs", "1", "-batch", "4", "-quiet", "-out", t.TempDir(), "-strict")
+	code, _, stderr := trainmnist(t, "-model", "simpleconvnet", "-data", dir, "-epochs", "1", "-batch", "4", "-quiet",
+		"-out", t.TempDir(), "-strict")
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, "photo.heic")
 }

@@ -17,7 +17,8 @@ import (
 func normalized(t *testing.T) (args []string) {
 	t.Helper()
 	spec := filepath.Join(t.TempDir(), "normalized.json")
-	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "normalized", "input": [1, 28, 28], "layers": [{"kind": "max_pool", "kernel": 4},
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name": "normalized", "input": [1, 28, 28], "layers": [
+		{"kind": "max_pool", "kernel": 4},
 		{"kind": "conv2d", "filters": 4, "kernel": 3, "no_bias": true}, {"kind": "batch_norm"}, {"kind": "relu"},
 		{"kind": "affine", "units": 10}, {"kind": "batch_norm"}, {"kind": "softmax"}]}`), 0o644))
 	return []string{"-quiet", "-model", spec, "-train-samples", "200", "-test-samples", "50", "-batch", "20"}
@@ -45,7 +46,8 @@ func TestFreeze(t *testing.T) {
 	require.Equal(t, cli.OK, code, stderr)
 	was := parameters(t, filepath.Join(first, "params.safetensors"))
 
-	frozen := []string{"conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "fc1.bias", "bn2.weight"}
+	frozen := []string{"conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "fc1.bias",
+		"bn2.weight"}
 	check := func() {
 		t.Helper()
 		for name, now := range parameters(t, filepath.Join(second, "params.safetensors")) {

@@ -27,14 +27,15 @@ func whole(t *testing.T, args []string) (want [2]string, checkpoint int64) {
 	return results(t, dir), info.Size()
 }
 
-// failsAt runs a training that can't write the checkpoint of the step after the given one, which it names with the cause; that of the given
-// step is there.
+// failsAt runs a training that can't write the checkpoint of the step after the given one, which it
+// names with the cause; that of the given step is there.
 func failsAt(t *testing.T, dir string, step int, failed, cause string, args []string) {
 	t.Helper()
 	code, stdout, stderr := trainmnist(t, append(args, "-out", dir)...)
 	require.Equal(t, cli.Failed, code, stderr)
 	assert.Empty(t, stdout)
-	assert.Regexp(t, `^trainmnist: checkpoint: write `+regexp.QuoteMeta(filepath.Join(dir, failed))+`: .*`+cause+`\n$`, stderr)
+	assert.Regexp(t, `^trainmnist: checkpoint: write `+regexp.QuoteMeta(filepath.Join(dir, failed))+`: .*`+cause+
+		`\n$`, stderr)
 	c, err := train.LatestCheckpoint(dir, func(error) {})
 	require.NoError(t, err)
 	assert.Equal(t, step, c.Step)

@@ -14,7 +14,8 @@ import (
 	"convgraph/picture"
 )
 
-// based is a parameter file for colour pictures of 8x8 in five classes that are prepared in a way of their own.
+// based is a parameter file for colour pictures of 8x8 in five classes that are prepared in a way
+// of their own.
 func based(t *testing.T) (path string) {
 	t.Helper()
 	spec := graph.Sequential("based", tensor.Shape{3, 8, 8}, graph.He(),
@@ -29,8 +30,8 @@ func based(t *testing.T) (path string) {
 	return path
 }
 
-// TestHead fine-tunes a network for another number of classes: its last layer is new, the others are the
-// file's, and so are the size and the preparation of pictures.
+// TestHead fine-tunes a network for another number of classes: its last layer is new, the others
+// are the file's, and so are the size and the preparation of pictures.
 func TestHead(t *testing.T) {
 	base, folder, out := based(t), imageFolder(t), t.TempDir()
 	args := []string{"-init-from", base, "-head", "-freeze", "conv1,bn1", "-data", folder, "-batch", "4", "-out", out}
@@ -38,7 +39,8 @@ func TestHead(t *testing.T) {
 	var diagnostics string
 	said := captureStderr(t, func() { code, _, diagnostics = trainmnist(t, append(args, "-epochs", "1")...) })
 	require.Equal(t, cli.OK, code, diagnostics)
-	assert.Contains(t, said, "from "+base+": conv1, bn1\nnew: head (head.weight is (2, 4) here, (5, 4) there)\nfrozen: 6 of 8 parameters\n")
+	assert.Contains(t, said,
+		"from "+base+": conv1, bn1\nnew: head (head.weight is (2, 4) here, (5, 4) there)\nfrozen: 6 of 8 parameters\n")
 
 	tuned := filepath.Join(out, "params.safetensors")
 	m, err := graph.Load(tuned)
@@ -46,7 +48,8 @@ func TestHead(t *testing.T) {
 	assert.Equal(t, "based", m.Spec().Name)
 	assert.Equal(t, tensor.Shape{3, 8, 8}, m.Spec().Input)
 	assert.Equal(t, []string{"0", "1"}, m.Spec().ClassNames)
-	assert.Equal(t, &picture.Preprocessing{Resize: 10, Mean: []float64{0.5, 0.4, 0.3}, Std: []float64{0.2, 0.2, 0.2}}, m.Spec().Preprocess)
+	assert.Equal(t, &picture.Preprocessing{Resize: 10, Mean: []float64{0.5, 0.4, 0.3}, Std: []float64{0.2, 0.2, 0.2}},
+		m.Spec().Preprocess)
 	was, now := parameters(t, base), parameters(t, tuned)
 	for _, name := range []string{"conv1.weight", "conv1.bias", "bn1.weight", "bn1.running_mean", "bn1.running_var"} {
 		assert.Equal(t, was[name], now[name], name)
@@ -67,7 +70,8 @@ func TestHead(t *testing.T) {
 // TestHeadOfIDX is TestHead for images of MNIST's format.
 func TestHeadOfIDX(t *testing.T) {
 	m, err := graph.New(graph.Sequential("five", tensor.Shape{1, 28, 28}, graph.He(),
-		graph.MaxPool{Kernel: graph.Square(4)}, graph.Affine{Units: 6}, graph.ReLU{}, graph.Affine{Units: 5}, graph.Softmax{}))
+		graph.MaxPool{Kernel: graph.Square(4)}, graph.Affine{Units: 6}, graph.ReLU{}, graph.Affine{Units: 5},
+		graph.Softmax{}))
 	require.NoError(t, err)
 	base, out := filepath.Join(t.TempDir(), "five.safetensors"), t.TempDir()
 	require.NoError(t, m.Save(base))
@@ -84,7 +88,8 @@ func TestHeadOfIDX(t *testing.T) {
 
 // TestWithoutHead wants the file's classes to be the data's.
 func TestWithoutHead(t *testing.T) {
-	code, _, stderr := trainmnist(t, "-quiet", "-init-from", based(t), "-data", imageFolder(t), "-out", filepath.Join(t.TempDir(), "run"))
+	code, _, stderr := trainmnist(t, "-quiet", "-init-from", based(t), "-data", imageFolder(t),
+		"-out", filepath.Join(t.TempDir(), "run"))
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, `model "based": 2 class names for 5 outputs of layer "head": want one for each, or none`)
 	flags := []string{"-quiet", "-init-from", based(t), "-data", imageFolder(t), "-size", "16"}
@@ -111,7 +116,8 @@ func TestFewerClassesThanOutputs(t *testing.T) {
 		writeSpec(t, filepath.Join(dir, name), 30, outputs)
 	}
 	args := []string{"-quiet", "-data", data, "-epochs", "5", "-batch", "20", "-lr", "0.003"}
-	five := accuracyOf(t, append(args, "-model", filepath.Join(dir, "five.json"), "-out", filepath.Join(dir, "five"))...)
+	five := accuracyOf(t,
+		append(args, "-model", filepath.Join(dir, "five.json"), "-out", filepath.Join(dir, "five"))...)
 	ten := accuracyOf(t, append(args, "-model", filepath.Join(dir, "ten.json"), "-out", filepath.Join(dir, "ten"))...)
 	assert.Greater(t, five, 85.)
 	assert.InDelta(t, five, ten, 2.5)

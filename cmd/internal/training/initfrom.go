@@ -61,7 +61,8 @@ func (c *Command) loadMatching(m *graph.Model, w io.Writer) error {
 	}
 	if len(taken) == 0 {
 		return fmt.Errorf("-init-from: %s has nothing for model %q, whose layers need the same names and shapes: %s; "+
-			"\"convgraph summary %s -json-spec\" prints the file's own network", c.InitFrom, m.Spec().Name, shortList(fresh), c.InitFrom)
+			"\"convgraph summary %s -json-spec\" prints the file's own network",
+			c.InitFrom, m.Spec().Name, shortList(fresh), c.InitFrom)
 	}
 	if c.Quiet {
 		return nil

@@ -15,11 +15,14 @@ import (
 	"convgraph/internal/cli"
 )
 
-// writeSpec writes a network for MNIST's images whose last layer has as many units as the data has classes, or more.
+// writeSpec writes a network for MNIST's images whose last layer has as many units as the data has
+// classes, or more.
 func writeSpec(t *testing.T, path string, hidden, outputs int) {
 	t.Helper()
-	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `{"name": "mine", "input": [1, 28, 28], "layers": [{"kind": "max_pool", "kernel": 4},
-		{"kind": "affine", "units": %d}, {"kind": "relu"}, {"kind": "affine", "units": %d}, {"kind": "softmax"}]}`, hidden, outputs), 0o644))
+	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `{"name": "mine", "input": [1, 28, 28], "layers": [
+		{"kind": "max_pool", "kernel": 4},
+		{"kind": "affine", "units": %d}, {"kind": "relu"}, {"kind": "affine", "units": %d},
+		{"kind": "softmax"}]}`, hidden, outputs), 0o644))
 }
 
 // TestInitFrom fine-tunes with a tiny learning rate: layers from the file keep its values, and the
@@ -34,7 +37,8 @@ func TestInitFrom(t *testing.T) {
 		var code int
 		var line string
 		said := captureStderr(t, func() {
-			args = append([]string{"-epochs", "1", "-train-samples", "200", "-test-samples", "50", "-batch", "50"}, args...)
+			args = append([]string{"-epochs", "1", "-train-samples", "200", "-test-samples", "50", "-batch", "50"},
+				args...)
 			code, _, line = trainmnist(t, args...)
 		})
 		return code, said + line
@@ -61,9 +65,11 @@ func TestInitFrom(t *testing.T) {
 	assert.NotContains(t, said, "from "+params)
 	code, said = train("-quiet", "-out", second, "-resume", "-epochs", "3")
 	assert.Equal(t, cli.OK, code, "without the flag: %s", said)
-	code, said = train(append(tune, "-quiet", "-resume", "-epochs", "3", "-init-from", filepath.Join(second, "params.safetensors"))...)
+	code, said = train(append(tune, "-quiet", "-resume", "-epochs", "3",
+		"-init-from", filepath.Join(second, "params.safetensors"))...)
 	assert.Equal(t, cli.Refused, code)
-	assert.Regexp(t, `of another training: -init-from: parameters [0-9a-f]{16} then, parameters [0-9a-f]{16} now\n$`, said)
+	assert.Regexp(t, `of another training: -init-from: parameters [0-9a-f]{16} then, parameters [0-9a-f]{16} now\n$`,
+		said)
 	code, said = train("-quiet", "-model", spec, "-out", first, "-resume", "-init-from", params)
 	assert.Equal(t, cli.Refused, code)
 	assert.Contains(t, said, "-init-from is "+params+": the run in "+first+" began without it\n")
@@ -71,17 +77,21 @@ func TestInitFrom(t *testing.T) {
 
 func TestInitFromErrors(t *testing.T) {
 	dir := t.TempDir()
-	m, err := graph.New(graph.Sequential("other", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 10}, graph.Softmax{}))
+	m, err := graph.New(graph.Sequential("other", tensor.Shape{1, 28, 28}, graph.He(), graph.Affine{Units: 10},
+		graph.Softmax{}))
 	require.NoError(t, err)
 	params := filepath.Join(dir, "other.safetensors")
 	require.NoError(t, m.Save(params))
 	for path, want := range map[string]string{
 		filepath.Join(dir, "missing"): "no such file",
-		params: `-init-from: ` + params + ` has nothing for model "simpleconvnet", whose layers need the same names and shapes: ` +
-			`conv1 (no conv1.weight there), fc1 (fc1.weight is (100, 4320) here, (10, 784) there), fc2 (no fc2.weight there); ` +
+		params: `-init-from: ` + params +
+			` has nothing for model "simpleconvnet", whose layers need the same names and shapes: ` +
+			`conv1 (no conv1.weight there), fc1 (fc1.weight is (100, 4320) here, (10, 784) there), ` +
+			`fc2 (no fc2.weight there); ` +
 			`"convgraph summary ` + params + ` -json-spec" prints the file's own network`,
 	} {
-		code, stdout, stderr := trainmnist(t, append(small, "-quiet", "-model", "simpleconvnet", "-out", filepath.Join(dir, "run"), "-init-from", path)...)
+		code, stdout, stderr := trainmnist(t, append(small, "-quiet", "-model", "simpleconvnet",
+			"-out", filepath.Join(dir, "run"), "-init-from", path)...)
 		assert.Equal(t, cli.Failed, code)
 		assert.Empty(t, stdout)
 		assert.True(t, strings.HasPrefix(stderr, "trainmnist: -init-from: "), stderr)

@@ -54,11 +54,13 @@ func killedTrainings(t *testing.T) map[string][]string {
 	return map[string][]string{
 		"IDX files": append(tinyTraining(t, 8), "-checkpoint-every", "5", "-schedule", "cosine"),
 		"folders":   append(slices.Clone(pictures), remembering...),
-		"the best":  append(slices.Clone(pictures), "-keep", "best", "-schedule", "plateau", "-decay-every", "2", "-sampling", "replace", "-optimizer", "momentum"),
+		"the best": append(slices.Clone(pictures), "-keep", "best", "-schedule", "plateau", "-decay-every", "2",
+			"-sampling", "replace", "-optimizer", "momentum"),
 	}
 }
 
-// endAtRandom kills a training over and over, and begins another when it is done, until there were enough kills.
+// endAtRandom kills a training over and over, and begins another when it is done, until there were
+// enough kills.
 func endAtRandom(t *testing.T, args []string, times int, r *rand.Rand) {
 	t.Helper()
 	whole := t.TempDir()
@@ -104,7 +106,7 @@ func TestInterruptedExits130(t *testing.T) {
 	require.Equal(t, cli.Interrupted, p.ProcessState.ExitCode(), "%v: %s", p.ProcessState, &p.stderr)
 	assert.Empty(t, p.stdout.String())
 	assert.Equal(t, "trainmnist: interrupted; -resume continues from here\n", p.stderr.String())
-	c, err := train.LatestCheckpoint(dir, func(damage error) { t.Error(damage) })
+	c, err := train.LatestCheckpoint(dir, func(corrupt error) { t.Error(corrupt) })
 	require.NoError(t, err)
 	assert.NotZero(t, c.Step)
 	assert.NoFileExists(t, filepath.Join(dir, "params.safetensors"))
@@ -171,27 +173,33 @@ func (p *process) end(s syscall.Signal) error {
 	return p.err
 }
 
-// tinyTraining creates data and a network with the given number of hidden units, and returns the flags
-// of a training that writes a checkpoint after each of its 60 steps.
+// tinyTraining creates data and a network with the given number of hidden units, and returns the
+// flags of a training that writes a checkpoint after each of its 60 steps.
 func tinyTraining(t *testing.T, hidden int) (args []string) {
 	t.Helper()
 	dir := t.TempDir()
 	writeIDX(t, dir, "train", 200)
 	writeIDX(t, dir, "t10k", 50)
 	spec := filepath.Join(dir, "tiny.json")
-	require.NoError(t, os.WriteFile(spec, fmt.Appendf(nil, `{"name":"tiny","input":[1,6,6],"layers":[{"kind":"affine","units":%d},
-		{"kind":"batch_norm"},{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":%[1]d},{"kind":"batch_norm"},
+	require.NoError(t, os.WriteFile(spec, fmt.Appendf(nil, `{"name":"tiny","input":[1,6,6],"layers":[
+		{"kind":"affine","units":%d},
+		{"kind":"batch_norm"},{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":%[1]d},
+		{"kind":"batch_norm"},
 		{"kind":"add","from":["bn2","relu1"]},{"kind":"affine","units":10},{"kind":"softmax"}]}`, hidden), 0o644))
-	return []string{"-quiet", "-model", spec, "-data", dir, "-batch", "10", "-epochs", "3", "-checkpoint-every", "1", "-augment", "crop=1"}
+	return []string{"-quiet", "-model", spec, "-data", dir, "-batch", "10", "-epochs", "3", "-checkpoint-every", "1",
+		"-augment", "crop=1"}
 }
 
 // shortTraining are the flags of a training of two epochs of five steps on a folder of pictures.
 func shortTraining(t *testing.T) []string {
 	t.Helper()
 	spec := filepath.Join(t.TempDir(), "short.json")
-	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"short","input":[1,8,8],"layers":[{"kind":"conv2d","filters":2,"kernel":3},
-		{"kind":"batch_norm"},{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":2},{"kind":"softmax"}]}`), 0o644))
-	return []string{"-quiet", "-model", spec, "-data", imageFolder(t), "-batch", "2", "-epochs", "2", "-checkpoint-every", "4",
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"short","input":[1,8,8],"layers":[
+		{"kind":"conv2d","filters":2,"kernel":3},
+		{"kind":"batch_norm"},{"kind":"relu"},{"kind":"dropout","rate":0.3},{"kind":"affine","units":2},
+		{"kind":"softmax"}]}`), 0o644))
+	return []string{"-quiet", "-model", spec, "-data", imageFolder(t), "-batch", "2", "-epochs", "2",
+		"-checkpoint-every", "4",
 		"-augment", "shift=1"}
 }
 
@@ -231,11 +239,13 @@ func end(t *testing.T, dir string, m moment, args ...string) (ended bool) {
 	time.Sleep(m.wait)
 	err := p.end(m.signal)
 	byItself := p.ProcessState.Exited() // if a signal ended it, it hasn't
-	require.False(t, byItself && err != nil && p.ProcessState.ExitCode() != cli.Interrupted, "the program failed by itself: %v: %s", err, &p.stderr)
+	require.False(t, byItself && err != nil && p.ProcessState.ExitCode() != cli.Interrupted,
+		"the program failed by itself: %v: %s", err, &p.stderr)
 	return err != nil
 }
 
-// sameCommand returns the arguments that begin or resume a training, the same each time, like a service's.
+// sameCommand returns the arguments that begin or resume a training, the same each time, like a
+// service's.
 func sameCommand(args []string, dir string) []string {
 	return append([]string{"-out", dir, "-resume", "auto"}, args...)
 }

@@ -110,7 +110,8 @@ func (f *folder) find(c *Command, line *kong.Context) (err error) {
 	}
 	c.Out = f.dir // the default depends on -model, which may come from the checkpoint now
 	if c.Epochs != nil && *c.Epochs < f.checkpoint.Epochs {
-		return refuse("-epochs is %d: the run in %s has %d, want at least as many", *c.Epochs, f.dir, f.checkpoint.Epochs)
+		return refuse("-epochs is %d: the run in %s has %d, want at least as many",
+			*c.Epochs, f.dir, f.checkpoint.Epochs)
 	}
 	return nil
 }
@@ -147,7 +148,8 @@ func (f *folder) ready(c *Command) error {
 	case err != nil:
 		return refuse("-out: %w; -overwrite deletes them and starts over", err)
 	}
-	return refuse("-out: %s has an unfinished run with %d of %d epochs done: -resume continues it, -overwrite deletes it and starts over",
+	return refuse("-out: %s has an unfinished run with %d of %d epochs done: -resume continues it, "+
+		"-overwrite deletes it and starts over",
 		f.dir, len(checkpoint.History), checkpoint.Epochs)
 }
 
@@ -233,7 +235,8 @@ func (f *folder) restoreFlags(line *kong.Context) error {
 			return refuse("the run in %s has the unknown flag %s %s", f.dir, then.Name, then.Value)
 		}
 		flag := line.Flags()[i]
-		if err := flag.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: then.Value}), flag.Target); err != nil {
+		if err := flag.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: then.Value}),
+			flag.Target); err != nil {
 			return err
 		}
 		f.flags = append(f.flags, then)

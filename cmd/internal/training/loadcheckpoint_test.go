@@ -114,7 +114,8 @@ func TestResumeAutoOutcomes(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "copy")
 			require.NoError(t, os.CopyFS(dir, os.DirFS(run)))
 			was := contents(t, dir)
-			code, _, stderr := trainmnist(t, slices.Concat([]string{"-quiet", "-resume", "auto", "-out", dir}, strings.Fields(c.flags))...)
+			code, _, stderr := trainmnist(t,
+				slices.Concat([]string{"-quiet", "-resume", "auto", "-out", dir}, strings.Fields(c.flags))...)
 			assert.Equal(t, c.code, code, "%s: %s", c.flags, stderr)
 			assert.Contains(t, stderr, strings.ReplaceAll(c.want, "DIR", dir))
 			if c.code != cli.OK {
@@ -180,7 +181,8 @@ func TestResumeTakesTheRunsSettings(t *testing.T) {
 // TestResumeNoticesChangedData refuses a folder with one replaced image.
 func TestResumeNoticesChangedData(t *testing.T) {
 	data, dir := imageFolder(t), t.TempDir()
-	code, _, stderr := trainmnist(t, "-quiet", "-model", "alexnet", "-data", data, "-size", "67", "-width", "0.1", "-batch", "4", "-epochs", "1", "-out", dir)
+	code, _, stderr := trainmnist(t, "-quiet", "-model", "alexnet", "-data", data, "-size", "67", "-width", "0.1",
+		"-batch", "4", "-epochs", "1", "-out", dir)
 	require.Equal(t, cli.OK, code, stderr)
 	var images []string
 	require.NoError(t, filepath.WalkDir(data, func(path string, e os.DirEntry, err error) error {
@@ -211,8 +213,10 @@ func TestResumeWantsNothingOrAuto(t *testing.T) {
 // TestDivergedHasItsOwnCode, so that nothing restarts it.
 func TestDivergedHasItsOwnCode(t *testing.T) {
 	args, linear := tinyTraining(t, 8), filepath.Join(t.TempDir(), "linear.json")
-	require.NoError(t, os.WriteFile(linear, []byte(`{"name":"linear","input":[1,6,6],"layers":[{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
-	code, _, stderr := trainmnist(t, append(args, "-out", t.TempDir(), "-model", linear, "-optimizer", "sgd", "-lr", "1e38")...)
+	require.NoError(t, os.WriteFile(linear, []byte(`{"name":"linear","input":[1,6,6],"layers":[
+		{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
+	code, _, stderr := trainmnist(t,
+		append(args, "-out", t.TempDir(), "-model", linear, "-optimizer", "sgd", "-lr", "1e38")...)
 	assert.Equal(t, cli.Diverged, code, stderr)
 }
 

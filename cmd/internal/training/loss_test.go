@@ -14,7 +14,8 @@ import (
 	"convgraph/internal/cli"
 )
 
-// TestLoss trains with each loss, declared by the flag or by the last layer, and wants the file to say which.
+// TestLoss trains with each loss, declared by the flag or by the last layer, and wants the file to
+// say which.
 func TestLoss(t *testing.T) {
 	for _, c := range []struct {
 		last, flag string
@@ -29,9 +30,11 @@ func TestLoss(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		spec := filepath.Join(dir, "mine.json")
-		require.NoError(t, os.WriteFile(spec, []byte(`{"name": "mine", "input": [1, 28, 28], "layers": [{"kind": "max_pool", "kernel": 4},
+		require.NoError(t, os.WriteFile(spec, []byte(`{"name": "mine", "input": [1, 28, 28], "layers": [
+		{"kind": "max_pool", "kernel": 4},
 			{"kind": "affine", "units": 10}`+c.last+`]}`), 0o644))
-		args := []string{"-quiet", "-model", spec, "-out", dir, "-train-samples", "1000", "-test-samples", "500", "-batch", "20", "-epochs", "6", "-lr", "0.01"}
+		args := []string{"-quiet", "-model", spec, "-out", dir, "-train-samples", "1000", "-test-samples", "500",
+			"-batch", "20", "-epochs", "6", "-lr", "0.01"}
 		if c.flag != "" {
 			args = append(args, "-loss", c.flag)
 		}

@@ -32,12 +32,14 @@ func (c *Command) findRate(stdout io.Writer, t *train.Trainer) error {
 	}
 	path := filepath.Join(c.out(), rateCurve)
 	picture := viz.RateCurve{
-		Title: t.Model.Spec().Name + ", learning rates", Rates: test.Rates, Losses: test.Losses, Suggested: test.Suggested,
+		Title: t.Model.Spec().Name + ", learning rates", Rates: test.Rates, Losses: test.Losses,
+		Suggested: test.Suggested,
 	}
 	if err := viz.WritePNG(path, picture); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "learning rate: -lr %.2g, where the loss has fallen half way; it is lowest at %.2g (%s)\n",
+	_, err = fmt.Fprintf(stdout,
+		"learning rate: -lr %.2g, where the loss has fallen half way; it is lowest at %.2g (%s)\n",
 		test.Suggested, test.Lowest, path)
 	return err
 }

@@ -21,7 +21,8 @@ const Description = "Train a network on MNIST, or on other images, and write its
 // Main runs a program whose arguments choose the training command c, which is the grammar itself or
 // one of its subcommands, and returns the exit code. With -mpi it joins the other ranks before it
 // checks anything: they wait until all have joined.
-func Main(program string, grammar any, c *Command, args []string, stdout, stderr io.Writer, options ...kong.Option) int {
+func Main(program string, grammar any, c *Command, args []string, stdout, stderr io.Writer,
+	options ...kong.Option) int {
 	options = append(options, kong.Name(program), Vars())
 	if !asksForMPI(args) {
 		return cli.Main(grammar, args, stdout, stderr, options...)

@@ -32,7 +32,8 @@ func trainmnist(t *testing.T, args ...string) (code int, stdout, stderr string) 
 	return code, out.String(), diagnostics.String()
 }
 
-// TestHelpGroupsEveryFlag holds that each flag has a group, and a help text that ends as a sentence.
+// TestHelpGroupsEveryFlag holds that each flag has a group, and a help text that ends as a
+// sentence.
 func TestHelpGroupsEveryFlag(t *testing.T) {
 	parser, err := kong.New(&Command{}, Vars())
 	require.NoError(t, err)
@@ -52,7 +53,8 @@ func TestTrainingWritesResults(t *testing.T) {
 	require.Equal(t, cli.OK, code)
 
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	assert.Regexp(t, `^final: test accuracy \d+\.\d\d% \(\d+/100\), train accuracy \d+\.\d\d% \(\d+/300\), 2 epochs, \d+\.\d s$`, lines[len(lines)-1])
+	assert.Regexp(t, `^final: test accuracy \d+\.\d\d% \(\d+/100\), train accuracy \d+\.\d\d% \(\d+/300\), `+
+		`2 epochs, \d+\.\d s$`, lines[len(lines)-1])
 
 	f, err := os.Open(filepath.Join(dir, "history.csv"))
 	require.NoError(t, err)
@@ -89,8 +91,8 @@ func TestSameBitsOnAnyMachine(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
 	machines := []machine{
-		{1, []string{"-workers", "1"}}, {2, []string{"-workers", "8"}}, {1, []string{"-workers", "1"}}, {2, []string{"-workers", "2"}},
-		{1, []string{"-workers", "3"}}, {2, []string{"-no-fusion"}},
+		{1, []string{"-workers", "1"}}, {2, []string{"-workers", "8"}}, {1, []string{"-workers", "1"}},
+		{2, []string{"-workers", "2"}}, {1, []string{"-workers", "3"}}, {2, []string{"-no-fusion"}},
 	}
 	if testutil.RaceEnabled {
 		machines = machines[:2] // one worker and many; layers by themselves run under it in graph's tests
@@ -100,7 +102,8 @@ func TestSameBitsOnAnyMachine(t *testing.T) {
 		"simpleconvnet": append(short, "-augment", "shift,rotate,elastic"),
 		"lenet":         append(short, "-model", "lenet", "-augment", "crop,scale", "-sampling", "replace"),
 		"dropout":       append(short, "-model", "../../../examples/mine.json", "-average", "0.9"),
-		"alexnet":       {"-quiet", "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1", "-batch", "4", "-epochs", "2", "-pca"},
+		"alexnet": {"-quiet", "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1",
+			"-batch", "4", "-epochs", "2", "-pca"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var first [2]string
@@ -141,7 +144,8 @@ func TestResumeEndsAsAnUninterruptedRun(t *testing.T) {
 		assert.True(t, bytes.Equal(want, got), name)
 	}
 
-	code, _, stderr = trainmnist(t, append(small, "-quiet", "-out", parts, "-resume", "-lr", "0.002", "-batch", "50")...)
+	code, _, stderr = trainmnist(t,
+		append(small, "-quiet", "-out", parts, "-resume", "-lr", "0.002", "-batch", "50")...)
 	assert.Equal(t, cli.Refused, code)
 	assert.Contains(t, stderr, "-batch: 100 then, 50 now; -lr: 0.001 then, 0.002 now")
 }
@@ -201,7 +205,8 @@ func TestOneProgramPerFolder(t *testing.T) {
 
 	code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", dir)...)
 	assert.Equal(t, cli.Taken, code)
-	assert.Equal(t, "trainmnist: -out: another program is training into "+dir+": wait for it, or name another folder\n", stderr)
+	assert.Equal(t, "trainmnist: -out: another program is training into "+dir+": wait for it, or name another folder\n",
+		stderr)
 	assert.FileExists(t, checkpoint)
 
 	require.NoError(t, first.close())
@@ -219,7 +224,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 	occupied := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(occupied, nil, 0o644))
 	spec := filepath.Join(dir, "small.json")
-	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"s","input":[1,20,20],"layers":[{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"s","input":[1,20,20],"layers":[
+		{"kind":"affine","units":10},{"kind":"softmax"}]}`), 0o644))
 	for _, c := range []struct {
 		args []string
 		code int
@@ -229,7 +235,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-epochs=-1"}, cli.BadUsage, "-epochs is -1: want at least 1"},
 		{[]string{"-lr", "nan"}, cli.BadUsage, "-lr is NaN: want more than 0"},
 		{[]string{"-optimizer", "adagard"}, cli.BadUsage, `no optimizer "adagard": want one of sgd, momentum`},
-		{[]string{"-schedule", "linear"}, cli.BadUsage, `-schedule is "linear": want constant, cosine, one-cycle, step, plateau`},
+		{[]string{"-schedule", "linear"}, cli.BadUsage,
+			`-schedule is "linear": want constant, cosine, one-cycle, step, plateau`},
 		{[]string{"-decay-every", "0"}, cli.BadUsage, "-decay-every is 0: want at least 1"},
 		{[]string{"-decay-factor", "2"}, cli.BadUsage, "-decay-factor is 2: want more than 0 and at most 1"},
 		{[]string{"-weight-decay=-1"}, cli.BadUsage, "-weight-decay is -1: want at least 0"},
@@ -237,36 +244,47 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{[]string{"-warmup=-1"}, cli.BadUsage, "-warmup is -1: want at least 0"},
 		{[]string{"-label-smoothing", "1"}, cli.BadUsage, "-label-smoothing is 1: want at least 0 and less than 1"},
 		{[]string{"-average", "1"}, cli.BadUsage, "-average is 1: want at least 0 and less than 1"},
-		{[]string{"-average", "0.9", "-keep", "best"}, cli.BadUsage, "-average and -keep best both say which parameters to end with"},
+		{[]string{"-average", "0.9", "-keep", "best"}, cli.BadUsage,
+			"-average and -keep best both say which parameters to end with"},
 		{[]string{"-recipe", "slow"}, cli.BadUsage, `--recipe must be one of "book","fast","best"`},
-		{[]string{"-recipe", "fast", "-model", "lenet"}, cli.BadUsage, `-recipe: model "lenet" has no recipe "fast": want "book", or one of the models simpleconvnet`},
+		{[]string{"-recipe", "fast", "-model", "lenet"}, cli.BadUsage,
+			`-recipe: model "lenet" has no recipe "fast": want "book", or one of the models simpleconvnet`},
 		{[]string{"-loss", "hinge"}, cli.BadUsage, "--loss must be one of "},
-		{[]string{"-head"}, cli.BadUsage, "-head is for the network of -init-from's file: want -init-from, and no -model"},
-		{[]string{"-head", "-init-from", "x", "-model", "lenet"}, cli.BadUsage, "-head is for the network of -init-from's file: want -init-from, and no -model"},
+		{[]string{"-head"}, cli.BadUsage,
+			"-head is for the network of -init-from's file: want -init-from, and no -model"},
+		{[]string{"-head", "-init-from", "x", "-model", "lenet"}, cli.BadUsage,
+			"-head is for the network of -init-from's file: want -init-from, and no -model"},
 		{[]string{"-size", "32"}, cli.BadUsage, "-size is 32: -model simpleconvnet has a fixed size"},
 		{[]string{"-size=-1", "-model", "resnet20"}, cli.BadUsage, "-size is -1: want at least 0"},
 		{[]string{"-size", "32", "-model", spec}, cli.BadUsage, "-size is 32: -model " + spec + " has a fixed size"},
-		{[]string{"-width", "0.5", "-model", "resnet20"}, cli.BadUsage, "-width is 0.5: -model resnet20 has a fixed width"},
+		{[]string{"-width", "0.5", "-model", "resnet20"}, cli.BadUsage,
+			"-width is 0.5: -model resnet20 has a fixed width"},
 		{[]string{"-width", "2", "-model", "alexnet"}, cli.BadUsage, "-width is 2: want more than 0 and at most 1"},
 		{[]string{"-pca", "-model", "resnet20"}, cli.BadUsage, "-pca is for -model alexnet"},
 		{[]string{"-keep", "all"}, cli.BadUsage, `--keep must be one of "last","best"`},
-		{[]string{"-augment", "blur"}, cli.BadUsage, `-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, colour, mirror, edge`},
-		{[]string{"-augment", "rotate=x"}, cli.BadUsage, `-augment: got "rotate=x", want rotate or rotate=AMOUNT, such as rotate=10`},
+		{[]string{"-augment", "blur"}, cli.BadUsage,
+			`-augment: got "blur", want some of crop, shift, rotate, scale, elastic, resized-crop, colour, ` +
+				`mirror, edge`},
+		{[]string{"-augment", "rotate=x"}, cli.BadUsage,
+			`-augment: got "rotate=x", want rotate or rotate=AMOUNT, such as rotate=10`},
 		{[]string{"-augment", "mirror=1"}, cli.BadUsage, `-augment: got "mirror=1", want mirror`},
 		{[]string{"-augment", "scale=2"}, cli.BadUsage, "-augment: training: distort: scale 2: want 0 to 0.99"},
 		{[]string{"-model", "alexnet", "-augment", "crop"}, cli.BadUsage, "-augment is not for -model alexnet"},
-		{[]string{"-model", ""}, cli.BadUsage, "--model: got nothing, want the name of a network or the path of a JSON spec"},
+		{[]string{"-model", ""}, cli.BadUsage,
+			"--model: got nothing, want the name of a network or the path of a JSON spec"},
 		{[]string{"-data", ""}, cli.BadUsage, "--data: got nothing, want a folder"},
 		{[]string{"-out="}, cli.BadUsage, "--out: got nothing, want a folder"},
 		{[]string{"-bogus"}, cli.BadUsage, "unknown flag --bogus"},
 		{[]string{"-model", "resnet"}, cli.Failed, `model "resnet" is unknown: want one of simpleconvnet, lenet`},
-		{[]string{"-model", spec}, cli.Failed, `model "s" takes images of (1, 20, 20), the training set has (1, 28, 28)`},
+		{[]string{"-model", spec}, cli.Failed,
+			`model "s" takes images of (1, 20, 20), the training set has (1, 28, 28)`},
 		{[]string{"-model", filepath.Join(dir, "missing.json")}, cli.Failed, "missing.json: no such file"},
 		{[]string{"-data", filepath.Join(dir, "missing")}, cli.Failed, "missing"},
 		{[]string{"-out", filepath.Join(occupied, "run")}, cli.Failed, "-out: "},
 		{[]string{"-resume", "-out", dir}, cli.Refused, "there is no checkpoint; start without -resume"},
 	} {
-		code, stdout, stderr := trainmnist(t, append([]string{"-quiet", "-out", filepath.Join(dir, "run")}, c.args...)...)
+		code, stdout, stderr := trainmnist(t,
+			append([]string{"-quiet", "-out", filepath.Join(dir, "run")}, c.args...)...)
 		assert.Equal(t, c.code, code, c.args)
 		assert.Empty(t, stdout)
 		assert.Contains(t, stderr, c.want)
@@ -280,7 +298,8 @@ func TestBadInputKeepsEarlierResults(t *testing.T) {
 	dir := t.TempDir()
 	occupied, bare := filepath.Join(dir, "file"), filepath.Join(dir, "bare.json")
 	require.NoError(t, os.WriteFile(occupied, nil, 0o644))
-	require.NoError(t, os.WriteFile(bare, []byte(`{"name":"b","input":[1,28,28],"layers":[{"kind":"flatten"},{"kind":"softmax"}]}`), 0o644))
+	require.NoError(t, os.WriteFile(bare, []byte(`{"name":"b","input":[1,28,28],"layers":[
+		{"kind":"flatten"},{"kind":"softmax"}]}`), 0o644))
 	other := t.TempDir() // images of 6x6
 	writeIDX(t, other, "train", 20)
 	writeIDX(t, other, "t10k", 20)
@@ -292,8 +311,9 @@ func TestBadInputKeepsEarlierResults(t *testing.T) {
 	for want, args := range map[string][]string{
 		`model "simpleconvnet" takes images of (1, 28, 28), the training set has (1, 6, 6)`: {"-data", other},
 		`model "alexnet" takes images of (3, 227, 227)`:                                     {"-model", "alexnet"},
-		`loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, got Softmax`: {"-loss", "binary_cross_entropy"},
-		`model "b" has only frozen parameters: there is nothing to train`:                   {"-model", bare},
+		`loss is "binary_cross_entropy": want a last layer Sigmoid, or logits, got Softmax`: {"-loss",
+			"binary_cross_entropy"},
+		`model "b" has only frozen parameters: there is nothing to train`: {"-model", bare},
 	} {
 		code, _, stderr := trainmnist(t, slices.Concat(small, args, []string{"-quiet", "-out", trained})...)
 		assert.Equal(t, cli.Failed, code)
@@ -303,7 +323,8 @@ func TestBadInputKeepsEarlierResults(t *testing.T) {
 		assert.NoDirExists(t, fresh, want)
 	}
 	for _, flag := range []string{"-tensorboard", "-cpuprofile", "-serve"} {
-		code, _, stderr := trainmnist(t, append(small, "-quiet", "-out", trained, flag, filepath.Join(occupied, "x"))...)
+		code, _, stderr := trainmnist(t,
+			append(small, "-quiet", "-out", trained, flag, filepath.Join(occupied, "x"))...)
 		assert.Equal(t, cli.Failed, code)
 		assert.Contains(t, stderr, "trainmnist: "+flag+": ")
 		assert.Equal(t, was, contents(t, trained), flag)

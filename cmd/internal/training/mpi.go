@@ -34,8 +34,9 @@ func asksForMPI(args []string) bool {
 	})
 }
 
-// rankWriter writes the errors of a rank after its number. The ranks after the first wait before their
-// first error: an error of all ranks, such as a wrong flag, is printed by rank 0, which ends them all.
+// rankWriter writes the errors of a rank after its number. The ranks after the first wait before
+// their first error: an error of all ranks, such as a wrong flag, is printed by rank 0, which ends
+// them all.
 type rankWriter struct {
 	w       io.Writer
 	rank    int
@@ -198,7 +199,8 @@ func version() string {
 	return version
 }
 
-// newest returns the newest checkpoint of a folder. With several ranks it is that of rank 0's folder.
+// newest returns the newest checkpoint of a folder. With several ranks it is that of rank 0's
+// folder.
 func (c *Command) newest(dir string) (*train.Checkpoint, error) {
 	if c.world == nil {
 		return c.newestCheckpoint(dir)
@@ -226,8 +228,8 @@ func (c *Command) newest(dir string) (*train.Checkpoint, error) {
 	return checkpoint, checkpoint.UnmarshalBinary(data)
 }
 
-// runTogether trains in all ranks, through the stops of rank 0's page. After a stop, the others wait
-// for rank 0 to send the checkpoint to resume from, or nothing if the training ends.
+// runTogether trains in all ranks, through the stops of rank 0's page. After a stop, the others
+// wait for rank 0 to send the checkpoint to resume from, or nothing if the training ends.
 func (c *Command) runTogether(
 	ctx context.Context, t *train.Trainer, page *livePage, latest func() (*train.Checkpoint, error),
 ) (*train.Result, error) {

@@ -119,7 +119,8 @@ func (o *output) stillOurs() error {
 		return nil
 	}
 	return cli.Exit{Code: cli.Taken, Err: fmt.Errorf(
-		"-out: %s was deleted or replaced while this program held it: another may be training there; stopped without writing", path)}
+		"-out: %s was deleted or replaced while this program held it: another may be training there; "+
+			"stopped without writing", path)}
 }
 
 // guard stops a training before it writes into a folder that it has lost.

@@ -19,7 +19,8 @@ func TestOutputRemovesLeftovers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lr[0.1]*") // a name that is no pattern
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, epochsFolder), 0o755))
 	stays := []string{"checkpoint-00000003.safetensors", "history.csv", ".hidden", "epochs/epoch-001.safetensors"}
-	leftovers := []string{".probe-17", ".checkpoint-00000004.safetensors123", ".history.csv9", ".filters-before.png1", "epochs/.epoch-002.safetensors7"}
+	leftovers := []string{".probe-17", ".checkpoint-00000004.safetensors123", ".history.csv9", ".filters-before.png1",
+		"epochs/.epoch-002.safetensors7"}
 	for _, name := range append(stays, leftovers...) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
 	}
@@ -39,7 +40,8 @@ func TestOutputRemovesLeftovers(t *testing.T) {
 // TestRefusesFoldersInPlaceOfResults before it removes anything of an earlier training.
 func TestRefusesFoldersInPlaceOfResults(t *testing.T) {
 	for _, name := range []string{
-		"params.safetensors", "params-best.safetensors", "history.csv", "accuracy.png", "accuracy.svg", "augmentation.png", "filters-before.png",
+		"params.safetensors", "params-best.safetensors", "history.csv", "accuracy.png", "accuracy.svg",
+		"augmentation.png", "filters-before.png",
 		"filters-after.png", "samples.png", "epochs/epoch-001.safetensors",
 	} {
 		dir := t.TempDir()
@@ -48,14 +50,16 @@ func TestRefusesFoldersInPlaceOfResults(t *testing.T) {
 		code, stdout, stderr := trainmnist(t, append(small, "-quiet", "-keep-epochs", "-out", dir)...)
 		assert.Equal(t, cli.Failed, code)
 		assert.Empty(t, stdout)
-		assert.Equal(t, "trainmnist: -out: "+filepath.Join(dir, name)+" is a folder: want a file there, or nothing\n", stderr)
+		assert.Equal(t, "trainmnist: -out: "+filepath.Join(dir, name)+" is a folder: want a file there, or nothing\n",
+			stderr)
 		requireFiles(t, was)
 
 		link := filepath.Join(dir, name)
 		require.NoError(t, os.Rename(link, link+" elsewhere"))
 		require.NoError(t, os.Symlink(filepath.Base(name)+" elsewhere", link))
 		_, _, stderr = trainmnist(t, append(small, "-quiet", "-keep-epochs", "-out", dir)...)
-		assert.Equal(t, "trainmnist: -out: "+link+" is a folder: want a file there, or nothing\n", stderr, "through a link")
+		assert.Equal(t, "trainmnist: -out: "+link+" is a folder: want a file there, or nothing\n",
+			stderr, "through a link")
 		requireFiles(t, was)
 	}
 }

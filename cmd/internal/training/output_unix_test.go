@@ -78,7 +78,8 @@ func TestReplacedFolder(t *testing.T) {
 	require.NoError(t, err)
 	requireTaken(t, first)
 	assert.ErrorContains(t, first.after(nil, nil, 0), "was deleted or replaced")
-	for _, event := range []func(guard, *train.State) error{guard.StepEnd, guard.EpochEnd, guard.TrainEnd, guard.Interrupted} {
+	for _, event := range []func(guard, *train.State) error{guard.StepEnd, guard.EpochEnd, guard.TrainEnd,
+		guard.Interrupted} {
 		assert.Error(t, event(guard{out: first}, nil))
 	}
 	require.NoError(t, second.close())

@@ -47,30 +47,37 @@ func writeDigits(t *testing.T, dir, name string, set dataset.Dataset, below, mos
 	n := binary.BigEndian.AppendUint32(nil, uint32(len(labels)))
 	header := append(append([]byte{0, 0, 8, 3}, n...), 0, 0, 0, 28, 0, 0, 0, 28)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name+"-images-idx3-ubyte"), append(header, images...), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, name+"-labels-idx1-ubyte"), append(append([]byte{0, 0, 8, 1}, n...), labels...), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name+"-labels-idx1-ubyte"),
+		append(append([]byte{0, 0, 8, 1}, n...), labels...), 0o644))
 }
 
 // TestPreprocessIsWritten expects parameter files to declare how pictures become like the training
 // images.
 func TestPreprocessIsWritten(t *testing.T) {
 	dir := t.TempDir()
-	spec, three, declared := filepath.Join(dir, "mine.json"), filepath.Join(dir, "three.json"), filepath.Join(dir, "declared.json")
+	spec, three, declared := filepath.Join(dir, "mine.json"), filepath.Join(dir, "three.json"),
+		filepath.Join(dir, "declared.json")
 	writeSpec(t, spec, 4, 10)
 	writeSpec(t, three, 4, 3)
-	require.NoError(t, os.WriteFile(declared, []byte(`{"name": "mine", "input": [1, 28, 28], "preprocess": {"mean": [0.5], "std": [0.25]},
+	require.NoError(t, os.WriteFile(declared, []byte(`{"name": "mine",
+		"input": [1, 28, 28], "preprocess": {"mean": [0.5], "std": [0.25]},
 		"layers": [{"kind": "affine", "units": 3}, {"kind": "softmax"}]}`), 0o644))
 	for name, c := range map[string]struct {
 		args []string
 		want picture.Preprocessing
 	}{
-		"the embedded MNIST":  {[]string{"-model", spec}, picture.Preprocessing{Digit: picture.Detect}},
-		"other images of its": {[]string{"-model", spec, "-data", someClasses(t, 10, 200, 100)}, picture.Preprocessing{}},
+		"the embedded MNIST": {[]string{"-model", spec}, picture.Preprocessing{Digit: picture.Detect}},
+		"other images of its": {[]string{"-model", spec, "-data", someClasses(t, 10, 200, 100)},
+			picture.Preprocessing{}},
 		"drawings in folders": {[]string{"-model", three, "-data", drawings(t)}, picture.Preprocessing{}},
-		"pictures in folders": {[]string{"-model", "alexnet", "-size", "67", "-width", "0.1", "-data", imageFolder(t)}, picture.Preprocessing{Resize: 76}},
-		"a spec that says so": {[]string{"-model", declared, "-data", drawings(t)}, picture.Preprocessing{Mean: []float64{0.5}, Std: []float64{0.25}}},
+		"pictures in folders": {[]string{"-model", "alexnet", "-size", "67", "-width", "0.1", "-data", imageFolder(t)},
+			picture.Preprocessing{Resize: 76}},
+		"a spec that says so": {[]string{"-model", declared, "-data", drawings(t)},
+			picture.Preprocessing{Mean: []float64{0.5}, Std: []float64{0.25}}},
 	} {
 		out := t.TempDir()
-		code, _, stderr := trainmnist(t, append(c.args, "-quiet", "-out", out, "-epochs", "1", "-train-samples", "60", "-test-samples", "30", "-batch", "6")...)
+		code, _, stderr := trainmnist(t, append(c.args, "-quiet", "-out", out, "-epochs", "1", "-train-samples", "60",
+			"-test-samples", "30", "-batch", "6")...)
 		require.Equal(t, cli.OK, code, "%s: %s", name, stderr)
 		m, err := graph.Load(filepath.Join(out, "params.safetensors"))
 		require.NoError(t, err)
@@ -79,8 +86,8 @@ func TestPreprocessIsWritten(t *testing.T) {
 	}
 }
 
-// drawings makes class folders of grey 28x28 pictures: a bar at the left, in the middle or at the right,
-// whose class its place alone says. What centres a drawing takes the class away.
+// drawings makes class folders of grey 28x28 pictures: a bar at the left, in the middle or at the
+// right, whose class its place alone says. What centres a drawing takes the class away.
 func drawings(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -109,7 +116,8 @@ func TestPredictionsAgreeWithTheTest(t *testing.T) {
 	data, out := drawings(t), t.TempDir()
 	spec := filepath.Join(out, "where.json")
 	writeSpec(t, spec, 12, 3)
-	args := []string{"-quiet", "-model", spec, "-data", data, "-out", out, "-epochs", "10", "-batch", "12", "-lr", "0.01"}
+	args := []string{"-quiet", "-model", spec, "-data", data, "-out", out, "-epochs", "10", "-batch", "12",
+		"-lr", "0.01"}
 	assert.Equal(t, 100., accuracyOf(t, args...))
 
 	m, err := graph.Load(filepath.Join(out, "params.safetensors"))

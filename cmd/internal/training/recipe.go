@@ -21,7 +21,8 @@ func (c *Command) recipe() (models.Recipe, error) {
 	}
 	r.Epochs, r.Batch = or(c.Epochs, r.Epochs), or(c.Batch, r.Batch)
 	r.LR, r.WeightDecay = or(c.LR, r.LR), or(c.WeightDecay, r.WeightDecay)
-	r.Optimizer, r.Schedule, r.Init = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule), cmp.Or(c.Init, r.Init)
+	r.Optimizer, r.Schedule, r.Init = cmp.Or(c.Optimizer, r.Optimizer), cmp.Or(c.Schedule, r.Schedule),
+		cmp.Or(c.Init, r.Init)
 	c.Init = r.Init // which declares the network
 	if c.Schedule == oneCycle {
 		r.Warmup = 0 // it belongs to the recipe's schedule
@@ -81,7 +82,8 @@ func (c *Command) checkRecipe(r models.Recipe) error {
 	case r.Average > 0 && c.Keep == "best":
 		return cli.Usagef("-average and -keep best both say which parameters to end with: want one of them")
 	case c.crops() && r.Augment != "":
-		return cli.Usagef("-augment is not for -model %s, which has its own random crops: see -mirror and -pca", c.Model)
+		return cli.Usagef("-augment is not for -model %s, which has its own random crops: see -mirror and -pca",
+			c.Model)
 	}
 	if err := c.checkSchedule(r); err != nil {
 		return err
@@ -142,7 +144,8 @@ func (c *Command) checkFlags() error {
 
 // flags formats a recipe as flags.
 func flags(r models.Recipe) string {
-	text := fmt.Sprintf("-epochs %d -batch %d -optimizer %s -lr %g -schedule %s -warmup %d", r.Epochs, r.Batch, r.Optimizer, r.LR, r.Schedule, r.Warmup) +
+	text := fmt.Sprintf("-epochs %d -batch %d -optimizer %s -lr %g -schedule %s -warmup %d",
+		r.Epochs, r.Batch, r.Optimizer, r.LR, r.Schedule, r.Warmup) +
 		fmt.Sprintf(" -weight-decay %g -label-smoothing %g -average %g", r.WeightDecay, r.LabelSmoothing, r.Average)
 	if r.Init != "" {
 		text += " -init " + r.Init

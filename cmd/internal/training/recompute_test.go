@@ -25,7 +25,8 @@ func TestRecompute(t *testing.T) {
 	}
 	assert.Equal(t, train("keeps"), train("again", "-recompute", "conv1,bn1,relu1"))
 
-	code, _, stderr := trainmnist(t, append(normalized(t), "-recompute", "layer1", "-out", filepath.Join(dir, "none"))...)
+	code, _, stderr := trainmnist(t,
+		append(normalized(t), "-recompute", "layer1", "-out", filepath.Join(dir, "none"))...)
 	assert.Equal(t, cli.Failed, code)
 	assert.Contains(t, stderr, `no layer's name matches "layer1"`)
 }

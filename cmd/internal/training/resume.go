@@ -135,8 +135,8 @@ func (c *Command) latest(out *output, settings []train.Setting) (*train.Checkpoi
 }
 
 func (c *Command) newestCheckpoint(dir string) (*train.Checkpoint, error) {
-	return train.LatestCheckpoint(dir, func(damage error) {
-		fmt.Fprintf(os.Stderr, "%s: %v; trying the checkpoint before it\n", c.program, damage)
+	return train.LatestCheckpoint(dir, func(corrupt error) {
+		fmt.Fprintf(os.Stderr, "%s: %v; trying the checkpoint before it\n", c.program, corrupt)
 	})
 }
 
@@ -156,7 +156,8 @@ func check(c *train.Checkpoint, dir string, settings []train.Setting, given ...t
 // differ reports whether any of the given flags has two values.
 func differ(was, now, given []train.Setting) bool {
 	return slices.ContainsFunc(called(was, given), func(then train.Setting) bool {
-		return slices.ContainsFunc(now, func(s train.Setting) bool { return s.Name == then.Name && s.Value != then.Value })
+		return slices.ContainsFunc(now,
+			func(s train.Setting) bool { return s.Name == then.Name && s.Value != then.Value })
 	})
 }
 

@@ -10,16 +10,18 @@ import (
 	"convgraph/picture"
 )
 
-// samplesFile holds sample pictures for the page of convgraph serve: pictures side by side, each as the network reads it.
+// samplesFile holds sample pictures for the page of convgraph serve: pictures side by side, each as
+// the network reads it.
 const samplesFile = "samples.png"
 
 // sampleCount is how many pictures samplesFile holds, if the test set has as many.
 const sampleCount = 10
 
-// samples draws test images that lie evenly over the set, leaving out those that can't be read. ok is false for networks that take no
-// pictures, and for digits: the page has its own.
+// samples draws test images that lie evenly over the set, leaving out those that can't be read. ok
+// is false for networks that take no pictures, and for digits: the page has its own.
 func (s *source) samples() (sheet image.Image, ok bool) {
-	if classify.TakesPictures(s.spec) != nil || classify.Preprocessing(s.spec).Digit != picture.NoInk || !s.spec.Input.Eq(s.test.Shape()) {
+	if classify.TakesPictures(s.spec) != nil || classify.Preprocessing(s.spec).Digit != picture.NoInk ||
+		!s.spec.Input.Eq(s.test.Shape()) {
 		return nil, false
 	}
 	var inputs [][]float32

@@ -17,7 +17,8 @@ import (
 // network reads them. Digits come with the page.
 func TestSamplePictures(t *testing.T) {
 	out := t.TempDir()
-	code, _, stderr := trainmnist(t, "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1", "-batch", "4",
+	code, _, stderr := trainmnist(t, "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1",
+		"-batch", "4",
 		"-epochs", "1", "-quiet", "-out", out)
 	require.Equal(t, cli.OK, code, stderr)
 	sheet, err := png.Decode(bytes.NewReader(resultFile(t, out, "samples.png")))

@@ -44,7 +44,8 @@ func (c *Command) servePage(r models.Recipe, t *train.Trainer) (*livePage, error
 	fmt.Fprintf(os.Stderr, "watch the training at %s\n", l.URL())
 	if !l.Loopback() && c.ServeToken == "" {
 		fmt.Fprintf(os.Stderr,
-			"%s: %v is open to every machine that reaches this one, and so are its buttons: -serve-token protects them\n",
+			"%s: %v is open to every machine that reaches this one, and so are its buttons: "+
+				"-serve-token protects them\n",
 			c.program, l.Addr())
 	}
 	return &livePage{Page: page, end: func() error { cancel(); return <-ended }}, nil
@@ -91,7 +92,8 @@ func (p *livePage) callbacks() []train.Callback {
 }
 
 // run trains to the end. With a page, the training may be stopped and continued there.
-func (p *livePage) run(ctx context.Context, t *train.Trainer, latest func() (*train.Checkpoint, error)) (*train.Result, error) {
+func (p *livePage) run(ctx context.Context, t *train.Trainer,
+	latest func() (*train.Checkpoint, error)) (*train.Result, error) {
 	if p == nil {
 		return t.Run(ctx)
 	}

@@ -26,7 +26,8 @@ func TestServe(t *testing.T) {
 		t.Skip("there is no SIGTERM")
 	}
 	dir := t.TempDir()
-	command := program(t, append(tinyTraining(t, 8), "-epochs", "10000000", "-checkpoint-every", "0", "-out", dir, "-serve", ":0")...)
+	command := program(t, append(tinyTraining(t, 8), "-epochs", "10000000", "-checkpoint-every", "0", "-out", dir,
+		"-serve", ":0")...)
 	stderr, err := command.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
@@ -66,7 +67,8 @@ func TestServe(t *testing.T) {
 // TestServeToken: the page asks for the token, and no checkpoint stores it.
 func TestServeToken(t *testing.T) {
 	const token = "0123456789abcdef"
-	command := program(t, append(tinyTraining(t, 8), "-epochs", "10000000", "-out", t.TempDir(), "-serve", ":0", "-serve-token", token)...)
+	command := program(t, append(tinyTraining(t, 8), "-epochs", "10000000", "-out", t.TempDir(), "-serve", ":0",
+		"-serve-token", token)...)
 	stderr, err := command.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
@@ -87,7 +89,8 @@ func TestServeToken(t *testing.T) {
 		assert.Equal(t, want, answer.StatusCode)
 	}
 	assert.Contains(t, passing, "serve-token")
-	code, _, said := trainmnist(t, append(small, "-quiet", "-out", t.TempDir(), "-serve", ":0", "-serve-token", "short")...)
+	code, _, said := trainmnist(t,
+		append(small, "-quiet", "-out", t.TempDir(), "-serve", ":0", "-serve-token", "short")...)
 	assert.Equal(t, cli.BadUsage, code)
 	assert.Contains(t, said, "-serve-token: got a token of 5 characters")
 }
@@ -114,7 +117,8 @@ func follow(t *testing.T, url string) <-chan pageState {
 				return
 			}
 			var s pageState
-			if data, ok := strings.CutPrefix(line, "data: "); ok && json.Unmarshal([]byte(data), &s) == nil && s.Phase != "" {
+			if data, ok := strings.CutPrefix(line, "data: "); ok && json.Unmarshal([]byte(data), &s) == nil &&
+				s.Phase != "" {
 				states <- s
 			}
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// writeSortedIDX writes n images of two classes, the first half of the one class and the second half
-// of the other: 8x8 pixels of noise, a little lighter on one side.
+// writeSortedIDX writes n images of two classes, the first half of the one class and the second
+// half of the other: 8x8 pixels of noise, a little lighter on one side.
 func writeSortedIDX(t *testing.T, dir, set string, n int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(uint64(n), 7))
@@ -35,17 +35,19 @@ func writeSortedIDX(t *testing.T, dir, set string, n int) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, set+"-labels-idx1-ubyte"), labels, 0o644))
 }
 
-// TestSortedImages: of IDX files sorted by class, the best epoch measured on some images is as good as
-// the one measured on all.
+// TestSortedImages: of IDX files sorted by class, the best epoch measured on some images is as good
+// as the one measured on all.
 func TestSortedImages(t *testing.T) {
 	dir := t.TempDir()
 	writeSortedIDX(t, dir, "train", 3000)
 	writeSortedIDX(t, dir, "t10k", 3002)
 	spec := filepath.Join(dir, "two.json")
-	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"two","input":[1,8,8],"layers":[{"kind":"affine","units":2},{"kind":"softmax"}]}`), 0o644))
+	require.NoError(t, os.WriteFile(spec, []byte(`{"name":"two","input":[1,8,8],"layers":[
+		{"kind":"affine","units":2},{"kind":"softmax"}]}`), 0o644))
 	for seed := range 2 {
 		accuracy := func(flags ...string) float64 {
-			args := append([]string{"-quiet", "-model", spec, "-data", dir, "-epochs", "6", "-lr", "0.01", "-keep", "best",
+			args := append([]string{"-quiet", "-model", spec, "-data", dir, "-epochs", "6", "-lr", "0.01",
+				"-keep", "best",
 				"-seed", fmt.Sprint(seed + 1), "-out", t.TempDir()}, flags...)
 			return accuracyOf(t, args...)
 		}

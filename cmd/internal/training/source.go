@@ -43,15 +43,10 @@ func (c *Command) openIDX(s *source, r models.Recipe) (err error) {
 	if c.Data == "" {
 		s.train, s.test, err = mnist.Load()
 	} else {
-		s.train, s.test, err = dataset.OpenIDX(c.Data)
+		s.train, s.test, err = c.IDXFlags.Open(c.Data, c.notes())
 	}
 	if err != nil {
 		return err
-	}
-	if c.Data != "" && !c.Quiet {
-		if note := dataset.IDXNote(c.Data); note != "" {
-			fmt.Fprintln(os.Stderr, note)
-		}
 	}
 	if c.Head {
 		if s.spec, err = c.spec(s.train.Classes(), nil); err != nil {
@@ -63,6 +58,14 @@ func (c *Command) openIDX(s *source, r models.Recipe) (err error) {
 	}
 	s.train, s.test = first(s.train, c.TrainSamples), first(s.test, c.TestSamples)
 	return c.setApart(s, r)
+}
+
+// notes returns where remarks on the data go.
+func (c *Command) notes() io.Writer {
+	if c.Quiet {
+		return io.Discard
+	}
+	return os.Stderr
 }
 
 // declarePreprocess declares in the spec how a picture becomes like the set's images: as a digit of
@@ -120,7 +123,8 @@ func (c *Command) openPictures(s *source, r models.Recipe) error {
 		return fmt.Errorf("-data: %w", err)
 	}
 	s.pictures = []*dataset.Pictures{training, test}
-	s.spec, s.train, s.test = spec, dataset.Some(training, c.TrainSamples, c.Seed), dataset.Some(test, c.TestSamples, c.Seed)
+	s.spec, s.train, s.test = spec, dataset.Some(training, c.TrainSamples, c.Seed),
+		dataset.Some(test, c.TestSamples, c.Seed)
 	if err := c.setApart(s, r); err != nil {
 		return err
 	}
@@ -166,7 +170,8 @@ func (c *Command) augment(s *source, side int) error {
 		return err
 	}
 	if s.validation != nil {
-		if s.validation, err = dataset.Transformed(s.validation, c.Seed, dataset.AlexNetEvaluation(side)...); err != nil {
+		if s.validation, err = dataset.Transformed(s.validation, c.Seed,
+			dataset.AlexNetEvaluation(side)...); err != nil {
 			return err
 		}
 	}
@@ -225,12 +230,12 @@ func (s *source) reportLeftOut(w io.Writer) {
 	}
 }
 
-// reportDamage names the images that couldn't be read, and what was left out.
-func (s *source) reportDamage(w io.Writer) {
+// reportCorrupt names the images that couldn't be read, and what was left out.
+func (s *source) reportCorrupt(w io.Writer) {
 	s.reportLeftOut(w)
 	total := 0
 	for _, f := range s.pictures {
-		for _, d := range f.Damaged() {
+		for _, d := range f.CorruptImages() {
 			total++
 			fmt.Fprintf(w, "skipped: %v\n", d)
 		}

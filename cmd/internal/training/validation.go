@@ -92,7 +92,8 @@ func (c *Command) setApart(s *source, r models.Recipe) error {
 		return err
 	}
 	if s.validation.Len() == 0 {
-		return fmt.Errorf("-validation: %d training images in %d classes leave none to hold out: want at least two of a class",
+		return fmt.Errorf(
+			"-validation: %d training images in %d classes leave none to hold out: want at least two of a class",
 			all, s.train.Classes())
 	}
 	if c.Quiet {

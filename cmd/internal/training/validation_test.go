@@ -18,8 +18,10 @@ func TestValidation(t *testing.T) {
 	for _, c := range []struct{ flags, said string }{
 		{"-validation 0.25", "validation: 50 of 200 training images are held out (-validation 0.25)\n"},
 		{"-keep best", "validation: 20 of 200 training images are held out; -keep best uses them (-validation 0.1)\n"},
-		{"-early-stop 2", "validation: 20 of 200 training images are held out; -early-stop uses them (-validation 0.1)\n"},
-		{"-schedule plateau -validation 0.2", "validation: 40 of 200 training images are held out; -schedule plateau uses them (-validation 0.2)\n"},
+		{"-early-stop 2",
+			"validation: 20 of 200 training images are held out; -early-stop uses them (-validation 0.1)\n"},
+		{"-schedule plateau -validation 0.2",
+			"validation: 40 of 200 training images are held out; -schedule plateau uses them (-validation 0.2)\n"},
 		{"-validation 0", ""},
 		{"", ""},
 	} {
@@ -75,7 +77,8 @@ func TestValidationOfTooFewImages(t *testing.T) {
 // TestValidationOfAFolder treats validation images as test images; alexnet's are center crops.
 func TestValidationOfAFolder(t *testing.T) {
 	dir := t.TempDir()
-	code, _, stderr := trainmnist(t, "-quiet", "-model", "alexnet", "-data", imageFolder(t), "-size", "67", "-width", "0.1", "-batch", "4",
+	code, _, stderr := trainmnist(t, "-quiet", "-model", "alexnet", "-data", imageFolder(t), "-size", "67",
+		"-width", "0.1", "-batch", "4",
 		"-epochs", "1", "-validation", "0.2", "-out", dir)
 	require.Equal(t, cli.OK, code, stderr)
 	history, err := os.ReadFile(filepath.Join(dir, "history.csv"))

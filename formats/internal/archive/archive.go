@@ -47,8 +47,9 @@ func Open(r io.ReaderAt, size int64) ([]Entry, error) {
 		packed += file.CompressedSize64
 		unpacked += file.UncompressedSize64
 		if packed > uint64(size) || unpacked > limit {
-			return nil, fmt.Errorf("zip entry %q: got %d bytes so far, unpacked from %d, want at most %d in a file of %d bytes: "+
-				"refused as a zip bomb", file.Name, unpacked, packed, limit, size)
+			return nil, fmt.Errorf(
+				"zip entry %q: got %d bytes so far, unpacked from %d, want at most %d in a file of %d bytes: "+
+					"refused as a zip bomb", file.Name, unpacked, packed, limit, size)
 		}
 		entries = append(entries, Entry{Name: file.Name, Size: int(file.UncompressedSize64), file: file})
 	}

@@ -140,7 +140,8 @@ func definition(kind string, layer graph.Layer, comments comments) (string, erro
 		return "", err
 	}
 	requires, err := quoted(required)
-	return fmt.Sprintf("    %q: {\n      \"description\": %s,\n      \"required\": %s,\n      \"additionalProperties\": false,\n      \"properties\": {\n%s\n      }\n    }",
+	return fmt.Sprintf("    %q: {\n      \"description\": %s,\n      \"required\": "+
+		"%s,\n      \"additionalProperties\": false,\n      \"properties\": {\n%s\n      }\n    }",
 		kind, description, requires, strings.Join(properties, ",\n")), err
 }
 
@@ -191,7 +192,8 @@ func property(f reflect.StructField, required bool) (string, error) {
 	case reflect.TypeFor[[]int]():
 		return `{"type": "array", "items": {"type": "integer"}}`, nil
 	case reflect.TypeFor[[][]int]():
-		return `{"type": "array", "items": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": "integer", "minimum": 0}}}`, nil
+		return `{"type": "array", "items": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": ` +
+			`"integer", "minimum": 0}}}`, nil
 	}
 	return "", fmt.Errorf("got a field of type %v: want one that the schema knows", f.Type)
 }

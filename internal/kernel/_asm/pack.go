@@ -63,7 +63,8 @@ func (c rowCopy) move(v reg.Register, from, to Mem) {
 // moveLast moves the last bytes of a row, as many as v has.
 func (c rowCopy) moveLast(v reg.Register, bytes int) {
 	c.move(
-		v, Mem{Base: c.src, Index: c.cols, Scale: 4, Disp: -bytes}, Mem{Base: c.dst, Index: c.cols, Scale: 4, Disp: -bytes},
+		v, Mem{Base: c.src, Index: c.cols, Scale: 4, Disp: -bytes},
+		Mem{Base: c.dst, Index: c.cols, Scale: 4, Disp: -bytes},
 	)
 }
 

@@ -1,4 +1,4 @@
-// Package arrow stands in for Apache Arrow: it declares what gorgonia.org/tensor names to read
+// Package arrow replaces Apache Arrow: it declares what gorgonia.org/tensor names to read
 // Arrow's arrays. No value of its types can be made, so nothing here ever runs.
 package arrow
 

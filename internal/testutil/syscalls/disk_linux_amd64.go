@@ -12,9 +12,9 @@ import (
 // Disk records what a program does to a folder, and builds what a power cut leaves of it.
 //
 // A file's bytes survive if the file was synced after they were written. A name, of a file or of a
-// folder, survives if its folder was synced after it was made, and so does a name's removal. Whether
-// later changes survive is up to the file system, so there are two ends to a power cut: the least
-// that it may leave, and all names with none of the later bytes.
+// folder, survives if its folder was synced after it was made, and so does a name's removal.
+// Whether later changes survive is up to the file system, so there are two ends to a power cut: the
+// least that it may leave, and all names with none of the later bytes.
 type Disk struct {
 	root    string
 	names   map[string]*inode // as the program sees them now
@@ -129,8 +129,8 @@ func (d *Disk) sync(call int, i *inode, c Call) {
 }
 
 // Cut is what a power cut after that many calls leaves, by path within the folder: the contents of
-// files, and "/" for folders. With allNames every name is there that the program saw, and files that
-// were written after they were synced are empty. Without, there is only what is certain.
+// files, and "/" for folders. With allNames every name is there that the program saw, and files
+// that were written after they were synced are empty. Without, there is only what is certain.
 func (d *Disk) Cut(calls int, allNames bool) (map[string]string, error) {
 	names := map[string]*inode{}
 	for _, c := range d.changes {

@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Run runs a program to its end. The watcher sees the calls on files in folder and below. It returns
-// the program's exit status. An error means that the system doesn't let one program trace another.
+// Run runs a program to its end. The watcher sees the calls on files in folder and below. It
+// returns the program's exit status. An error means that the system doesn't let one program trace
+// another.
 func Run(command *exec.Cmd, folder string, w Watcher) (syscall.WaitStatus, error) {
 	runtime.LockOSThread() // ptrace takes orders from the thread that began
 	defer runtime.UnlockOSThread()

@@ -9,8 +9,8 @@ const filterTarget = 32, filterGap = 6; // the filter above a map
 export const labelHeight = 17;
 
 /**
- * Lays out maps in rows. A layout has unit (the side of a cell), columns, rows, tileWidth, tileHeight, top (the y of a map in its tile: its filter
- * stands above it), between, and corner(i), the tile's top left.
+ * Lays out maps in rows. A layout has unit (the side of a cell), columns, rows, tileWidth, tileHeight, top (the y of a map in its tile, below
+ * its filter), between, and corner(i), the tile's top left.
  */
 export function arrangeMaps(count, { height, width }, filters, isInput, available) {
   const columns = columnsFor(count, available);

@@ -36,7 +36,11 @@ func host(t *testing.T, snapshots []inspect.Snapshot) (address, folder string) {
 	_, err := static.Write(t.Context(), folder, snapshots, nil)
 	require.NoError(t, err)
 	assert.Less(t, sizeOf(t, root), int64(mostBytes))
-	server := httptest.NewServer(http.FileServer(http.Dir(root)))
+	files := http.FileServer(http.Dir(root))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store") // tests change the files
+		files.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	return server.URL + "/some/where/", folder
 }
@@ -50,17 +54,35 @@ func open(t *testing.T, address string) (b *browser.Tab, clock, processor time.D
 	return b, time.Duration(milliseconds * float64(time.Millisecond)), b.ProcessorTime()
 }
 
-// TestBrowserNamesAMissingFile: a page without all its files says what is missing.
-func TestBrowserNamesAMissingFile(t *testing.T) {
+// TestBrowserNamesAWrongFile: a page without all its files, or with a damaged one, says which it is.
+func TestBrowserNamesAWrongFile(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
 	address, folder := host(t, snapshots)
 	b, _, _ := open(t, address)
 
-	require.NoError(t, os.Remove(filepath.Join(folder, "network", "02.safetensors.gz")))
-	b.Expect("404 (Not Found)")
-	browser.Eval[bool](b, "location.reload(), true")
-	b.Wait(`document.getElementById("message")?.textContent === "02.safetensors.gz: 404 Not Found"`)
+	for _, c := range []struct{ file, content, says string }{ // without content the file is missing
+		{"02.safetensors.gz", "", "02.safetensors.gz: 404 Not Found"},
+		{"02.safetensors.gz", "\x1f\x8bdamaged", "02.safetensors.gz: the file is damaged"},
+		{"convgraph.wasm.gz", "<html>not found</html>", "convgraph.wasm.gz: "},
+		{"network.json", "<html>not found</html>", "network.json: "},
+		{"network.json", "", "network.json: 404 Not Found"},
+		{"wasm_exec.js", "", "wasm_exec.js"},
+	} {
+		path := filepath.Join(folder, "network", c.file)
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if c.content == "" {
+			require.NoError(t, os.Remove(path))
+			b.Expect("404 (Not Found)")
+			b.Expect("Failed to execute 'importScripts'")
+		} else {
+			require.NoError(t, os.WriteFile(path, []byte(c.content), 0o644))
+		}
+		browser.Eval[bool](b, "document.getElementById('message')?.replaceChildren(), location.reload(), true")
+		b.Wait(fmt.Sprintf("document.getElementById('message')?.textContent.includes(%q)", c.says))
+		require.NoError(t, os.WriteFile(path, whole, 0o644))
+	}
 }
 
 func sizeOf(t *testing.T, root string) (size int64) {

@@ -91,7 +91,8 @@ func (f folderFiles) addAll(folder string, files fs.FS) error {
 func withPolicy(index []byte) ([]byte, error) {
 	const before, policy = "<meta charset=\"utf-8\">\n",
 		`  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ` +
-			`script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; ` +
+			`script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; font-src 'self'; ` +
+			`connect-src 'self'; ` +
 			`img-src 'self' blob: data:; base-uri 'none'; form-action 'none'">` + "\n"
 	if bytes.Count(index, []byte(before)) != 1 {
 		return nil, fmt.Errorf("%s: got no line %q, want one", indexFile, strings.TrimSpace(before))

@@ -128,7 +128,8 @@ func normRow(s *simd, p power) {
 		"func(n int, rows *float32, stride, count int, k, alpha, beta float32, x, y *float32)",
 	)
 	Pragma("noescape")
-	doc("norm" + p.name + "Row" + s.name + " is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is " + p.beta + ".")
+	doc("norm" + p.name + "Row" + s.name + " is y = x·(k + alpha·Σ squares of count rows)^-b for n pixels; b is " +
+		p.beta + ".")
 	a := s.normArguments()
 	base, alpha := s.parameter("k"), s.parameter("alpha")
 	x := Load(Param("x"), GP64())
@@ -145,7 +146,8 @@ func normBackwardRow(s *simd, p power) {
 	TEXT("norm"+p.name+"BackwardRow"+s.name, NOSPLIT,
 		"func(n int, rows *float32, stride, count int, k, alpha, beta float32, y, dy, dx, ratio *float32)")
 	Pragma("noescape")
-	doc("norm" + p.name + "BackwardRow" + s.name + " is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is " + p.beta + ".")
+	doc("norm" + p.name + "BackwardRow" + s.name + " is dx = dy·s^-b, ratio = dy·y/s with normRow's s; b is " +
+		p.beta + ".")
 	a := s.normArguments()
 	base, alpha := s.parameter("k"), s.parameter("alpha")
 	y := Load(Param("y"), GP64())

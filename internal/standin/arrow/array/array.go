@@ -1,4 +1,4 @@
-// Package array stands in for Arrow's arrays of one dimension.
+// Package array replaces Arrow's arrays of one dimension.
 package array
 
 import "github.com/apache/arrow/go/arrow"

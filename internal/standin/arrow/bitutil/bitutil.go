@@ -1,4 +1,4 @@
-// Package bitutil stands in for Arrow's.
+// Package bitutil replaces Arrow's package of this name.
 package bitutil
 
 // BitIsNotSet reports whether bit i of a mask is 0.

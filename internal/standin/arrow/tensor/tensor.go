@@ -1,4 +1,4 @@
-// Package tensor stands in for Arrow's arrays of several dimensions.
+// Package tensor replaces Arrow's arrays of several dimensions.
 package tensor
 
 import (

@@ -1,3 +1,3 @@
-// Package gogoproto stands in for github.com/gogo/protobuf/gogoproto, which registers options that
+// Package gogoproto replaces github.com/gogo/protobuf/gogoproto, which registers options that
 // only a generator of code reads.
 package gogoproto

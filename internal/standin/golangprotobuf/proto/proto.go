@@ -1,4 +1,4 @@
-// Package proto stands in for github.com/golang/protobuf/proto: it declares what the generated code
+// Package proto replaces github.com/golang/protobuf/proto: it declares what the generated code
 // of gorgonia.org/tensor names. It registers nothing and prints no message.
 package proto
 

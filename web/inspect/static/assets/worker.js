@@ -7,17 +7,26 @@ const ready = open();
 
 async function open() {
   const go = new Go();
-  const { snapshots, samples } = await (await load("network.json")).json();
+  const { snapshots, samples } = await named("network.json", async () => (await load("network.json")).json());
   const [program, sheet, ...files] = await Promise.all(
     [unpacked("convgraph.wasm.gz"), samples && bytes(samples), ...snapshots.map((s) => unpacked(s.file))]);
-  const { instance } = await WebAssembly.instantiate(program, go.importObject);
+  const { instance } = await named("convgraph.wasm.gz", () => WebAssembly.instantiate(program, go.importObject));
   go.run(instance);
   const problem = openNetwork(snapshots.map(({ label }, i) => ({ label, data: files[i] })), sheet);
   if (problem) throw new Error(problem);
 }
 
+/** The result of a function, whose errors begin with a file's name. */
+async function named(name, f) {
+  try {
+    return await f();
+  } catch (error) {
+    throw error.message.startsWith(name) ? error : new Error(`${name}: ${error.message}`);
+  }
+}
+
 async function load(name) {
-  const response = await fetch(name);
+  const response = await named(name, () => fetch(name));
   if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
   return response;
 }
@@ -29,7 +38,11 @@ async function unpacked(name) {
   const content = await bytes(name);
   if (content[0] !== 0x1f || content[1] !== 0x8b) return content;
   const plain = new Blob([content]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(plain).arrayBuffer());
+  try {
+    return new Uint8Array(await new Response(plain).arrayBuffer());
+  } catch { // Chromium says "Failed to fetch"
+    throw new Error(`${name}: the file is damaged`);
+  }
 }
 
 self.addEventListener("message", async ({ data: { id, method, path, body } }) => {
