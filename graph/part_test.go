@@ -48,18 +48,103 @@ func TestPartsOfLosses(t *testing.T) {
 	requireParts(t, spec, 21, WithWeightedTargets())
 }
 
+// TestPartsRecompute checks the same with blocks that the backward pass computes again: with
+// BatchNorm, whose sums are then exchanged twice, and in turns without.
+func TestPartsRecompute(t *testing.T) {
+	unnormed := Sequential("unnormed", tensor.Shape{3, 8, 8}, Gaussian(0.4),
+		Block("block", Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)}, ReLU{}, Dropout{Rate: 0.3},
+			Conv2D{Filters: 5, Kernel: Square(3)}, Sigmoid{}, MaxPool{Kernel: Square(2), Stride: Square(2)}),
+		Affine{Units: 7}, ReLU{}, Affine{Units: 3}, Softmax{})
+	for spec, all := range map[*Spec][][]string{residualNet(): recomputed, unnormed: {{"block"}, {"*"}}} {
+		for _, patterns := range all {
+			requirePartsOf(t, spec, []Option{WithRecompute(patterns...)}, 16)
+		}
+	}
+}
+
 func requireParts(t *testing.T, spec *Spec, batch int, options ...StepOption) {
+	t.Helper()
+	requirePartsOf(t, spec, nil, batch, options...)
+}
+
+// requirePartsOf compares parts of a batch, computed by models with options, with the whole batch.
+func requirePartsOf(t *testing.T, spec *Spec, model []Option, batch int, options ...StepOption) {
 	t.Helper()
 	want := wholeBatch(t, spec, batch, options)
 	for _, ranks := range []int{1, 2, 3, 4, 5, 8} {
-		for _, got := range inParts(t, spec, batch, ranks, options) {
+		for _, got := range inParts(t, spec, model, batch, ranks, options) {
 			requireSameBits(t, want, got, "%d processes", ranks)
 		}
 	}
 	for _, turns := range []int{2, 4, 8} {
-		if got, refused := inTurns(t, spec, batch, turns, options); !refused {
+		if got, refused := inTurns(t, spec, model, batch, turns, options); !refused {
 			requireSameBits(t, want, got, "%d turns", turns)
 		}
+	}
+}
+
+// recordingPeers records the most calls that are on their way at once.
+type recordingPeers struct {
+	*peers.Peer
+	underWay, most int
+}
+
+func (p *recordingPeers) BeginGather(data []byte, at []int) (int, error) {
+	p.count(1)
+	return p.Peer.BeginGather(data, at)
+}
+
+func (p *recordingPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (int, error) {
+	p.count(1)
+	return p.Peer.BeginExchange(send, sendAt, receive, receiveAt)
+}
+
+func (p *recordingPeers) Finish(call int) error {
+	p.count(-1)
+	return p.Peer.Finish(call)
+}
+
+func (p *recordingPeers) count(n int) { p.underWay, p.most = p.underWay+n, max(p.most, p.underWay+n) }
+
+// TestGradientsAreExchangedMeanwhile: the exchange of a gradient is on its way while those of
+// earlier layers are computed, and ends with the step.
+func TestGradientsAreExchangedMeanwhile(t *testing.T) {
+	spec := Sequential("late", tensor.Shape{3, 8, 8}, Gaussian(0.4), Conv2D{Filters: 4, Kernel: Square(3)}, ReLU{},
+		Conv2D{Filters: 5, Kernel: Square(3)}, ReLU{}, Affine{Units: 7}, ReLU{}, Affine{Units: 3}, Softmax{})
+	for _, fused := range []bool{true, false} {
+		var running sync.WaitGroup
+		for _, peer := range peers.New(2) {
+			running.Go(func() {
+				defer peer.Stop()
+				recording := &recordingPeers{Peer: peer}
+				part, err := ops.NewPart(16, 1, recording)
+				if !assert.NoError(t, err) {
+					return
+				}
+				var options []Option
+				if !fused {
+					options = append(options, WithoutFusion())
+				}
+				m, err := New(spec, options...)
+				if !assert.NoError(t, err) {
+					return
+				}
+				s, err := m.NewStep(16, WithPart(part))
+				if !assert.NoError(t, err) {
+					return
+				}
+				for i := range 8 {
+					setAt(s.Targets(), 3*i, 1)
+				}
+				for i := range 2 {
+					_, err = s.Run(uint64(i))
+					assert.NoError(t, err)
+					assert.Zero(t, recording.underWay)
+				}
+				assert.GreaterOrEqual(t, recording.most, 4, "the results of three layers, and the exchange of the first")
+			})
+		}
+		running.Wait()
 	}
 }
 
@@ -107,7 +192,7 @@ func outcomeOf(t *testing.T, s *Step, loss float64) outcome {
 }
 
 // inParts returns the outcome of each of several processes.
-func inParts(t *testing.T, spec *Spec, batch, ranks int, options []StepOption) []outcome {
+func inParts(t *testing.T, spec *Spec, model []Option, batch, ranks int, options []StepOption) []outcome {
 	t.Helper()
 	outcomes, all := make([]outcome, ranks), peers.New(ranks)
 	whole, err := New(spec)
@@ -125,7 +210,7 @@ func inParts(t *testing.T, spec *Spec, batch, ranks int, options []StepOption) [
 			if !assert.NoError(t, err) {
 				return
 			}
-			m, err := New(spec)
+			m, err := New(spec, model...)
 			if !assert.NoError(t, err) {
 				return
 			}
@@ -146,14 +231,14 @@ func inParts(t *testing.T, spec *Spec, batch, ranks int, options []StepOption) [
 
 // inTurns returns the outcome of one process that computes the batch in turns, unless the network
 // doesn't support it.
-func inTurns(t *testing.T, spec *Spec, batch, turns int, options []StepOption) (_ outcome, refused bool) {
+func inTurns(t *testing.T, spec *Spec, model []Option, batch, turns int, options []StepOption) (_ outcome, refused bool) {
 	t.Helper()
 	part, err := ops.NewPart(batch, turns, nil)
 	if err != nil {
 		require.ErrorContains(t, err, "turns have")
 		return nil, true
 	}
-	m, err := New(spec)
+	m, err := New(spec, model...)
 	require.NoError(t, err)
 	whole := filledStep(t, m, batch, configOf(options))
 	s, err := m.NewStep(batch, append(slices.Clone(options), WithPart(part))...)

@@ -89,9 +89,6 @@ func (m *Model) NewStep(batch int, options ...StepOption) (*Step, error) {
 }
 
 func (m *Model) checkPart(batch int, p *ops.Part) error {
-	if len(m.recompute) > 0 {
-		return fmt.Errorf("model %q: got recomputed layers and a part of a batch, want only one of them", m.spec.Name)
-	}
 	if batch != p.Batch() {
 		return fmt.Errorf("model %q: batch: got %d, want %d, that of the part", m.spec.Name, batch, p.Batch())
 	}
@@ -217,7 +214,33 @@ func (s *Step) split() error {
 			return err
 		}
 	}
+	read := s.net.readNodes()
+	for _, n := range s.net.grads {
+		if !read[n] {
+			ops.Late(n.Op())
+		}
+	}
 	return nil
+}
+
+// readNodes returns the nodes whose values an op of the step reads.
+func (s *symbolic) readNodes() map[*G.Node]bool {
+	read, needed := map[*G.Node]bool{}, map[*G.Node]*G.Node{}
+	for _, n := range s.outputs() {
+		keep(n, needed)
+	}
+	for n := range needed {
+		if n.Op() == nil {
+			continue
+		}
+		memory, ours := ops.AliasingOf(n.Op())
+		for i, c := range children(n) {
+			if !ours || i < memory.Reads {
+				read[c] = true
+			}
+		}
+	}
+	return read
 }
 
 // Images returns the step's input (N, C, H, W), to be filled before [Step.Run].
@@ -258,8 +281,10 @@ func (s *Step) Run(step uint64) (loss float64, err error) {
 	if err := s.machine.RunAll(); err != nil {
 		return 0, err
 	}
-	if s.config.part != nil && s.config.part.Err() != nil {
-		return 0, s.config.part.Err()
+	if s.config.part != nil {
+		if err := s.config.part.Finish(); err != nil {
+			return 0, err
+		}
 	}
 	loss, err = scalar(s.net.loss.Value())
 	if err != nil || !xmath.IsFinite(loss) || s.config.keepEstimates {

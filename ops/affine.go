@@ -38,7 +38,9 @@ func affine[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T] {
 	y := tensor.Shape{x[0], w[0]}
 	dx, dw := bilinear(x, w, y, func(x, w, y []T) { k.Forward(x, w, nil, y) }, k.BackwardData, k.BackwardWeights)
-	return []vjp[T]{dx, dw, biasVJP(y, k.BackwardBias)}
+	db := biasVJP(y, k.BackwardBias)
+	dw.late, db.late = k.LateWeights, k.LateBias
+	return []vjp[T]{dx, dw, db}
 }
 
 // checkAffine checks the operands' shapes. The bias is optional.

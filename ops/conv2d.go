@@ -53,7 +53,9 @@ func convVJPs[T kernel.Float](k *kernel.Conv[T], s kernel.ConvShape) []vjp[T] {
 	w := tensor.Shape{s.OutChannels, s.InChannels / s.Groups, s.KernelH, s.KernelW}
 	y := convOutput(s)
 	dx, dw := bilinear(x, w, y, func(x, w, y []T) { k.Forward(x, w, nil, y) }, k.BackwardData, k.BackwardWeights)
-	return []vjp[T]{dx, dw, biasVJP(y, k.BackwardBias)}
+	db := biasVJP(y, k.BackwardBias)
+	dw.late, db.late = k.LateWeights, k.LateBias
+	return []vjp[T]{dx, dw, db}
 }
 
 // biasVJP is the gradient of a bias: back overwrites db[c] with Σ dy[n,c,i].

@@ -24,7 +24,7 @@ func ConvReLUPool2D(x, w, b *G.Node, c Conv, p Pool) (*G.Node, error) {
 //	dconv[h] = Σ dy·1[y > 0] over the windows whose a is h
 //
 // and then through the convolution (see conv2D). dx and dw each compute dconv again, image by
-// image, which is cheaper than storing it. db is a side output of dw, which sums the same dconv.
+// image, which is cheaper than storing it. db adds the sums of planes that dw makes of the same dconv.
 func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		conv, err := convShape(in, c)
@@ -36,10 +36,7 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 			return rule[T]{}, err
 		}
 		k := sync.OnceValue(func() *kernel.ConvReLUPool[T] { return kernel.NewConvReLUPool[T](conv, pool) })
-		var dbias []T // nil without a bias
-		if len(in) > 2 {
-			dbias = make([]T, conv.OutChannels)
-		}
+		biased := len(in) > 2
 		return rule[T]{
 			attributes: fmt.Sprintf("%v; pool %v", c, p),
 			output:     pooled(pool),
@@ -49,12 +46,11 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 				{reads: []operand{1, result}, apply: func(in [][]T, y, dy, dx []T) {
 					k().BackwardData(in[1], y, dy, dx)
 				}},
-				{reads: []operand{0, result}, apply: func(in [][]T, y, dy, dw []T) {
-					k().BackwardWeights(in[0], y, dy, dw, dbias)
+				{reads: []operand{0, result}, late: func() { k().LateWeights() }, apply: func(in [][]T, y, dy, dw []T) {
+					k().BackwardWeights(in[0], y, dy, dw, biased)
 				}},
-				{after: []operand{gradientOf(1)}, sideOutput: true, apply: func(_ [][]T, _, _, db []T) {
-					copy(db, dbias)
-				}},
+				{after: []operand{gradientOf(1)}, sideOutput: true, late: func() { k().LateBias() },
+					apply: func(_ [][]T, _, _, db []T) { k().BackwardBias(db) }},
 			}[:len(in)],
 		}, nil
 	}

@@ -311,7 +311,7 @@ func (f *function[T]) gradient(v vjp[T], d differentiation[T], output tensor.Sha
 	compute := v.compute(len(d.inputs))
 	g := &gradient[T]{
 		adapter: newAdapter[T]("d"+f.name, f.attributes, shapesOf(children), output, compute),
-		of:      f.id, inputs: len(d.inputs), reads: v.reads, after: v.after, rule: v.second,
+		of:      f.id, inputs: len(d.inputs), reads: v.reads, after: v.after, rule: v.second, late: v.late,
 	}
 	g.memory = v.memory()
 	return G.ApplyOp(g, children...)

@@ -103,6 +103,9 @@ func (r *run) vote(vote byte) (most byte, err error) {
 	}
 	speeds := make([]RankSpeed, len(all))
 	for rank, of := range all {
+		if of[0] > stop {
+			return 0, fmt.Errorf("vote of rank %d: got %d, want at most %d", rank, of[0], stop)
+		}
 		most = max(most, of[0])
 		speeds[rank] = decodeSpeed(of[1:])
 	}

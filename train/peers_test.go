@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -263,4 +264,38 @@ func TestBatchTooSmallForTheProcesses(t *testing.T) {
 	tr.Peers = peers.New(5)[0]
 	_, err := tr.Run(context.Background())
 	require.EqualError(t, err, "batch of 4 images for 5 processes and 1 turns: want at least 8")
+}
+
+// votingPeers replace the vote of rank 1.
+type votingPeers struct {
+	*peers.Peer
+	vote byte
+}
+
+func (p votingPeers) BeginGather(data []byte, at []int) (int, error) {
+	if rank, ranks := p.Rank(); rank == 1 && len(data) == 17*ranks { // a vote and a speed
+		data[at[rank]] = p.vote
+	}
+	return p.Peer.BeginGather(data, at)
+}
+
+// TestDamagedVote: an unknown vote ends the training in all processes.
+func TestDamagedVote(t *testing.T) {
+	var running sync.WaitGroup
+	for _, peer := range peers.New(2) {
+		running.Go(func() {
+			defer peer.Stop()
+			tr := batchTrainer(t, withDropout(), 16)
+			tr.Peers = votingPeers{peer, 200}
+			_, err := tr.Run(context.Background())
+			assert.EqualError(t, err, "vote of rank 1: got 200, want at most 2")
+		})
+	}
+	running.Wait()
+}
+
+func TestDamagedSpeed(t *testing.T) {
+	sent := RankSpeed{ImagesPerSecond: math.NaN(), Waiting: math.Inf(1)}.append(nil)
+	assert.Equal(t, RankSpeed{}, decodeSpeed(sent))
+	assert.Equal(t, RankSpeed{3, 0.5}, decodeSpeed(RankSpeed{3, 0.5}.append(nil)))
 }

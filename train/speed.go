@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"convgraph/internal/xmath"
 	"convgraph/ops"
 )
 
@@ -20,14 +21,19 @@ type timedPeers struct {
 	spent time.Duration
 }
 
-func (p *timedPeers) Gather(data []byte, at []int) error {
+func (p *timedPeers) BeginGather(data []byte, at []int) (call int, err error) {
 	defer p.time(time.Now())
-	return p.Peers.Gather(data, at)
+	return p.Peers.BeginGather(data, at)
 }
 
-func (p *timedPeers) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
+func (p *timedPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
 	defer p.time(time.Now())
-	return p.Peers.Exchange(send, sendAt, receive, receiveAt)
+	return p.Peers.BeginExchange(send, sendAt, receive, receiveAt)
+}
+
+func (p *timedPeers) Finish(call int) error {
+	defer p.time(time.Now())
+	return p.Peers.Finish(call)
 }
 
 func (p *timedPeers) time(began time.Time) { p.spent += time.Since(began) }
@@ -70,6 +76,12 @@ func (s RankSpeed) append(b []byte) []byte {
 }
 
 func decodeSpeed(b []byte) RankSpeed {
-	number := func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
+	number := func(b []byte) float64 {
+		v := math.Float64frombits(binary.LittleEndian.Uint64(b))
+		if !xmath.IsFinite(v) {
+			return 0 // a page can't show it
+		}
+		return v
+	}
 	return RankSpeed{ImagesPerSecond: number(b), Waiting: number(b[8:])}
 }

@@ -41,7 +41,7 @@ type curve struct {
 func estimateCluster(picture string) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "model\tnetwork\tmachines\tMB a step\tcompute, ms\texchanges, ms\t"+
-		"speed, times one machine's\tif all overlapped\n")
+		"speed, times one machine's\twithout overlap\n")
 	var curves []curve
 	for _, w := range clusterWorkloads {
 		fmt.Fprintln(os.Stderr, w.model)
@@ -56,17 +56,17 @@ func estimateCluster(picture string) error {
 		for _, p := range machines {
 			whole := w
 			whole.batch *= p
-			calls, err := exchangesAmong(whole, p)
+			t, err := exchangesAmong(whole, p)
 			if err != nil {
 				return fmt.Errorf("%s on %d machines: %w", w.model, p, err)
 			}
 			for i, n := range networks {
-				spent := n.time(calls, p)
-				speedup := float64(p) * float64(compute) / float64(compute+spent)
-				overlapped := float64(p) * float64(compute) / float64(max(compute, spent))
-				fmt.Fprintf(out, "%s, %d images a machine\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\n", w.model,
-					w.batch, n.name, p,
-					float64(sum(calls))/1e6, milliseconds(compute), milliseconds(spent), speedup, overlapped)
+				spent := n.all(t, p)
+				speedup := float64(p) * float64(compute) / float64(n.step(t, compute, p))
+				apart := float64(p) * float64(compute) / float64(compute+spent)
+				fmt.Fprintf(out, "%s, %d images a machine\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\n",
+					w.model, w.batch, n.name, p,
+					float64(t.bytes())/1e6, milliseconds(compute), milliseconds(spent), speedup, apart)
 				of[i].speedups = append(of[i].speedups, speedup)
 			}
 		}
@@ -90,24 +90,17 @@ func machineTime(w workload) (time.Duration, error) {
 }
 
 // exchangesAmong is exchanges; one machine has none.
-func exchangesAmong(w workload, p int) ([]int, error) {
+func exchangesAmong(w workload, p int) (timeline, error) {
 	if p == 1 {
-		return nil, nil
+		return timeline{}, nil
 	}
 	return exchanges(w, p)
-}
-
-func sum(values []int) (all int) {
-	for _, v := range values {
-		all += v
-	}
-	return all
 }
 
 // drawCurves draws the speeds beside the ideal line.
 func drawCurves(curves []curve, path string) error {
 	p := plot.New()
-	p.Title.Text = "A model: machines of 16 cores, exchanges not overlapped"
+	p.Title.Text = "A model: machines of 16 cores, exchanges beside the computation"
 	p.X.Label.Text, p.Y.Label.Text = "machines", "speed, times one machine's"
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	var ticks plot.ConstantTicks

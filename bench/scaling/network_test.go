@@ -14,28 +14,45 @@ import (
 
 func TestNetworkTime(t *testing.T) {
 	n := network{latency: time.Millisecond, bandwidth: 1e6}
-	assert.Zero(t, n.time(nil, 8))
-	assert.Equal(t, 3*time.Millisecond+2*time.Second, n.time([]int{2e6}, 8))
-	assert.Equal(t, 2*time.Millisecond+3*time.Second, n.time([]int{1e6, 2e6}, 2))
-	assert.Equal(t, 3*time.Millisecond, n.time([]int{0}, 5), "5 ranks take as many rounds as 8")
+	assert.Equal(t, 3*time.Millisecond+2*time.Second, n.one(2e6, 8))
+	assert.Equal(t, time.Millisecond+time.Second, n.one(1e6, 2))
+	assert.Equal(t, 3*time.Millisecond, n.one(0, 5), "5 ranks take as many rounds as 8")
+
+	const compute = 10 * time.Second
+	assert.Equal(t, compute, n.step(timeline{}, compute, 2))
+	begin := func(call, bytes int, before float64) event { return event{call: call, bytes: bytes, before: before} }
+	end := func(call int, before float64) event { return event{call: call, ends: true, before: before} }
+	at := func(ends ...float64) timeline {
+		return timeline{[]event{begin(0, 1e6, 0.5), begin(1, 2e6, 0.5), end(1, ends[0]), end(0, ends[1])}}
+	}
+	const both = 3*time.Second + 2*time.Millisecond
+	assert.Equal(t, both, n.all(at(0.5, 0.5), 2))
+	assert.Equal(t, compute+both, n.step(at(0.5, 0.5), compute, 2), "it waits at once")
+	assert.Equal(t, compute+both-time.Second, n.step(at(0.6, 0.6), compute, 2), "a second of them overlaps")
+	assert.Equal(t, compute, n.step(at(0.9, 1), compute, 2), "all overlap")
+	again := timeline{append(at(0.6, 0.6).events, begin(2, 1e6, 0.6), end(2, 0.6))}
+	assert.Equal(t, compute+both+time.Millisecond, n.step(again, compute, 2), "the network is free when a rank has waited")
 }
 
-// countingPeers counts the bytes of a rank's exchanges with real peers.
+// countingPeers notes the exchanges of a rank with real peers.
 type countingPeers struct {
 	ops.Peers
-	absentPeers
+	noted absentPeers
 }
 
-func (p *countingPeers) Rank() (rank, ranks int) { return p.Peers.Rank() }
-
-func (p *countingPeers) Gather(data []byte, at []int) error {
-	_ = p.absentPeers.Gather(data, at)
-	return p.Peers.Gather(data, at)
+func (p *countingPeers) BeginGather(data []byte, at []int) (call int, err error) {
+	_, _ = p.noted.BeginGather(data, at)
+	return p.Peers.BeginGather(data, at)
 }
 
-func (p *countingPeers) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
-	_ = p.absentPeers.Exchange(send, sendAt, receive, receiveAt)
-	return p.Peers.Exchange(send, sendAt, receive, receiveAt)
+func (p *countingPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
+	_, _ = p.noted.BeginExchange(send, sendAt, receive, receiveAt)
+	return p.Peers.BeginExchange(send, sendAt, receive, receiveAt)
+}
+
+func (p *countingPeers) Finish(call int) error {
+	_ = p.noted.Finish(call)
+	return p.Peers.Finish(call)
 }
 
 // TestExchanges: a step without the other ranks makes the exchanges of a step with them.
@@ -48,11 +65,14 @@ func TestExchanges(t *testing.T) {
 	for rank, peer := range peers.New(ranks) {
 		running.Go(func() {
 			defer peer.Stop()
-			counting := &countingPeers{Peers: peer, absentPeers: absentPeers{ranks: ranks}}
+			counting := &countingPeers{Peers: peer, noted: absentPeers{ranks: ranks}}
 			gradients, _, err := newHalves(w, counting)
 			if assert.NoError(t, err) && assert.NoError(t, gradients()) && rank == 0 {
-				assert.NotEmpty(t, got)
-				assert.Equal(t, counting.calls, got)
+				assert.NotEmpty(t, got.events)
+				for i := range got.events {
+					got.events[i].before = 0
+				}
+				assert.Equal(t, counting.noted.events, got.events)
 			}
 		})
 	}

@@ -94,7 +94,7 @@ func report(w workload, alone, together []measurement, ratios []float64) error {
 		latency:   time.Duration(medianOf(together, func(m measurement) float64 { return float64(m.Latency) })),
 		bandwidth: medianOf(together, func(m measurement) float64 { return m.Bandwidth }),
 	}
-	calls, err := exchanges(w, 2)
+	of, err := exchanges(w, 2)
 	if err != nil {
 		return err
 	}
@@ -106,10 +106,9 @@ func report(w workload, alone, together []measurement, ratios []float64) error {
 	if err != nil {
 		return err
 	}
-	predicted := t.on(1) + here.time(calls, 2)
-	fmt.Printf("  the model predicts %.2f ms for the ranks: %.2f ms of computation, "+
+	fmt.Printf("  the model predicts %.2f ms for the ranks: %.2f ms of computation, and beside it "+
 		"%.2f ms of %d exchanges at %v and %.1f GB/s\n",
-		milliseconds(predicted), milliseconds(t.on(1)), milliseconds(here.time(calls, 2)), len(calls),
+		milliseconds(here.step(of, t.on(1), 2)), milliseconds(t.on(1)), milliseconds(here.all(of, 2)), len(of.events)/2,
 		here.latency, here.bandwidth/1e9)
 	return nil
 }
@@ -166,7 +165,11 @@ func timeGather(p ops.Peers, bytes int) (time.Duration, error) {
 	var all []time.Duration
 	for range times {
 		began := time.Now()
-		if err := p.Gather(data, at); err != nil {
+		call, err := p.BeginGather(data, at)
+		if err != nil {
+			return 0, err
+		}
+		if err := p.Finish(call); err != nil {
 			return 0, err
 		}
 		all = append(all, time.Since(began))
@@ -223,16 +226,22 @@ type timedPeers struct {
 	spent time.Duration
 }
 
-// Gather adds its time to the time spent.
-func (p *timedPeers) Gather(data []byte, at []int) error {
-	began := time.Now()
-	defer func() { p.spent += time.Since(began) }()
-	return p.Peers.Gather(data, at)
+// BeginGather adds its time to the time spent.
+func (p *timedPeers) BeginGather(data []byte, at []int) (call int, err error) {
+	defer p.time(time.Now())
+	return p.Peers.BeginGather(data, at)
 }
 
-// Exchange adds its time to the time spent.
-func (p *timedPeers) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
-	began := time.Now()
-	defer func() { p.spent += time.Since(began) }()
-	return p.Peers.Exchange(send, sendAt, receive, receiveAt)
+// BeginExchange adds its time to the time spent.
+func (p *timedPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
+	defer p.time(time.Now())
+	return p.Peers.BeginExchange(send, sendAt, receive, receiveAt)
 }
+
+// Finish adds its time to the time spent.
+func (p *timedPeers) Finish(call int) error {
+	defer p.time(time.Now())
+	return p.Peers.Finish(call)
+}
+
+func (p *timedPeers) time(began time.Time) { p.spent += time.Since(began) }

@@ -15,6 +15,10 @@ type Affine[T Float] struct {
 	forward, data, weights  *product[T]
 	part                    *Part
 	wholeX, wholeDy, biasDy Whole[T] // operands of the gradients of the weights and of the bias
+
+	late, lateBias bool   // dw, db are read after [Part.Finish] only
+	dw, db         []T    // of the running calls
+	rest, restBias func() // ownWeights and wholeBias, stored once
 }
 
 // longSum is the input size from which dot products beat a packed product in the forward pass:
@@ -75,20 +79,69 @@ func (a *Affine[T]) BackwardData(w, dy, dx []T) {
 // BackwardWeights computes dw = dyᵀ·x. Peers exchange x and dy, which are mostly smaller than dw;
 // each computes its share of dw's rows over the whole batch.
 func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
-	x, dy = a.wholeX.Of(a.part, x[:a.batch*a.in]), a.wholeDy.Of(a.part, dy[:a.batch*a.out])
-	if x == nil {
+	x, dy, dw = x[:a.batch*a.in], dy[:a.batch*a.out], dw[:a.out*a.in]
+	if a.part.alone() {
+		x, dy = a.wholeX.Of(a.part, x), a.wholeDy.Of(a.part, dy)
+		if x != nil {
+			a.rowsOfWeights(0, a.out, x, dy, dw)
+		}
 		return
 	}
+	a.wholeX.begin(a.part, x)
+	a.wholeDy.begin(a.part, dy)
+	if !a.part.last() {
+		return
+	}
+	if a.rest == nil {
+		a.rest = a.ownWeights
+	}
+	a.dw = dw
+	a.part.complete(a.late, soon, a.rest)
+}
+
+// ownWeights is the rest of BackwardWeights with peers: this process's rows of dw.
+func (a *Affine[T]) ownWeights() {
+	x, dy := a.wholeX.finish(a.part), a.wholeDy.finish(a.part)
 	from, to := a.part.share(a.out)
+	a.rowsOfWeights(from, to, x, dy, a.dw)
+	a.part.gatherShares(bytesOf(a.dw), a.in*sizeOf[T]())
+	a.dw = nil
+}
+
+func (a *Affine[T]) rowsOfWeights(from, to int, x, dy, dw []T) {
 	a.weights.plan(to-from, a.in, len(x)/a.in)
 	a.weights.run(matrix[T]{dy[from:], a.out, true}, matrix[T]{x, a.in, false}, dw[from*a.in:], a.in)
-	a.part.gatherShares(bytesOf(dw[:a.out*a.in]), a.in*sizeOf[T]())
 }
+
+// LateWeights lets BackwardWeights return before dw is complete, which it then is after
+// [Part.Finish].
+func (a *Affine[T]) LateWeights() { a.late = true }
+
+// LateBias is LateWeights for BackwardBias.
+func (a *Affine[T]) LateBias() { a.lateBias = true }
 
 // BackwardBias computes db, the sum of dy's rows.
 func (a *Affine[T]) BackwardBias(dy, db []T) {
+	if !a.lateBias || a.part.alone() || !a.part.last() {
+		a.sumRows(a.biasDy.Of(a.part, dy[:a.batch*a.out]), db)
+		return
+	}
+	if a.restBias == nil {
+		a.restBias = a.wholeBias
+	}
+	a.db = db
+	a.biasDy.begin(a.part, dy[:a.batch*a.out])
+	a.part.completeAtEnd(a.restBias)
+}
+
+// wholeBias is the rest of a late BackwardBias.
+func (a *Affine[T]) wholeBias() {
+	a.sumRows(a.biasDy.finish(a.part), a.db)
+	a.db = nil
+}
+
+func (a *Affine[T]) sumRows(dy, db []T) {
 	clear(db[:a.out])
-	dy = a.biasDy.Of(a.part, dy[:a.batch*a.out])
 	for at := 0; at < len(dy); at += a.out {
 		for j, v := range dy[at:][:a.out] {
 			db[j] += v

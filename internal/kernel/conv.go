@@ -74,7 +74,8 @@ type Conv[T Float] struct {
 	tiledForward, tiledData *winograd[T]
 
 	part *Part
-	bias Whole[float64]
+	late bool // dw is read after [Part.Finish] only
+	bias imageSum[T]
 }
 
 // depthwise holds the passes of a depthwise convolution. In a fused layer the epilogue follows the
@@ -101,6 +102,13 @@ func NewConv[T Float](s ConvShape) *Conv[T] {
 
 // Split makes the convolution compute a part of a batch.
 func (c *Conv[T]) Split(p *Part) { c.part = p }
+
+// LateWeights lets BackwardWeights return before dw is complete, which it then is after
+// [Part.Finish].
+func (c *Conv[T]) LateWeights() { c.late = true }
+
+// LateBias is LateWeights for BackwardBias.
+func (c *Conv[T]) LateBias() { c.bias.late = true }
 
 // Forward computes y from x, w and bias; bias may be nil.
 func (c *Conv[T]) Forward(x, w, bias, y []T) { c.run(x, w, bias, y, false, nil) }
@@ -152,14 +160,15 @@ func (c *Conv[T]) runWeights(x, dy, dw []T, prologue planesFunc[T], sums []float
 		return
 	}
 	p := c.weightsPass()
-	p.prologue, p.sums = prologue, sums
+	p.prologue, p.sums, p.whole.late = prologue, sums, c.late
 	p.run(c.part, x, dy, dw)
 }
 
 // BackwardBias computes db[o], the sum of dy over the batch and the plane of channel o.
 func (c *Conv[T]) BackwardBias(dy, db []T) {
 	plane := c.shape.OutHeight() * c.shape.OutWidth()
-	channelSum(c.part, &c.bias, c.shape.Batch, c.shape.OutChannels, plane, dy, db)
+	n := c.shape.OutChannels
+	eachPlane(c.shape.Batch*n, plane, dy, func(sums []float64) { c.bias.of(c.part, n, sums, db) })
 }
 
 // Each pass is planned at its first use: prediction needs no backward passes, a first layer no

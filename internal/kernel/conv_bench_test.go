@@ -152,7 +152,8 @@ func BenchmarkConvReLUPool(b *testing.B) {
 	b.Run("SimpleConvNet1/fused", func(b *testing.B) {
 		measure(b, 2*s.MultiplyAdds(), func() {
 			fused.Forward(x, w, bias, y)
-			fused.BackwardWeights(x, y, dy, dw, db)
+			fused.BackwardWeights(x, y, dy, dw, true)
+			fused.BackwardBias(db)
 		})
 	})
 	b.Run("SimpleConvNet1/parts", func(b *testing.B) {

@@ -42,6 +42,12 @@ func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
 // Split makes the layer compute a part of a batch.
 func (c *ConvReLUPool[T]) Split(p *Part) { c.conv.Split(p) }
 
+// LateWeights is [Conv.LateWeights].
+func (c *ConvReLUPool[T]) LateWeights() { c.conv.LateWeights() }
+
+// LateBias is [Conv.LateBias].
+func (c *ConvReLUPool[T]) LateBias() { c.conv.LateBias() }
+
 // Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
 func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 	c.y = y
@@ -76,17 +82,19 @@ func (c *ConvReLUPool[T]) BackwardData(w, y, dy, dx []T) {
 	c.y, c.dy = nil, nil
 }
 
-// BackwardWeights computes dw and, if db is not nil, db, from Forward's y and from dy, the gradient
-// with respect to y.
-func (c *ConvReLUPool[T]) BackwardWeights(x, y, dy, dw, db []T) {
+// BackwardWeights computes dw from Forward's y and from dy, the gradient with respect to y. With
+// biased it also makes the sums that BackwardBias adds.
+func (c *ConvReLUPool[T]) BackwardWeights(x, y, dy, dw []T, biased bool) {
 	var sums []float64
-	if db != nil {
+	if biased {
 		sums = c.sums
 	}
 	c.y, c.dy = y, dy
 	c.conv.runWeights(x, nil, dw, c.unpoolOne, sums)
-	if db != nil {
-		sumImages(c.conv.part, &c.conv.bias, c.pool.Channels, c.sums, db)
-	}
 	c.y, c.dy = nil, nil
+}
+
+// BackwardBias computes db, after BackwardWeights.
+func (c *ConvReLUPool[T]) BackwardBias(db []T) {
+	c.conv.bias.of(c.conv.part, c.pool.Channels, c.sums, db)
 }

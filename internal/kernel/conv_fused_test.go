@@ -40,10 +40,11 @@ func checkConvReLUPool[T Float](t require.TestingT, s ConvShape, p PoolShape) {
 		require.Equal(t, pool.argmax, fused.pool.argmax, "argmax")
 		fused.BackwardData(w, y, dy, dx)
 		require.Equal(t, wantX, dx, "dx")
-		fused.BackwardWeights(x, y, dy, dw, db)
+		fused.BackwardWeights(x, y, dy, dw, true)
+		fused.BackwardBias(db)
 		require.Equal(t, wantW, dw, "dw")
 		require.Equal(t, wantB, db, "db")
-		fused.BackwardWeights(x, y, dy, dw, nil)
+		fused.BackwardWeights(x, y, dy, dw, false)
 		require.Equal(t, wantW, dw, "dw alone")
 	}
 }
@@ -138,7 +139,8 @@ func TestConvReLUPoolAllocatesNothing(t *testing.T) {
 	withWorkers(t, 2, func() {
 		passes := func() {
 			c.Forward(x, w, bias, y)
-			c.BackwardWeights(x, y, y, w, bias)
+			c.BackwardWeights(x, y, y, w, true)
+			c.BackwardBias(bias)
 			c.BackwardData(w, y, y, x)
 		}
 		for range 50 {

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -11,7 +12,7 @@ import (
 // The nil Part is the whole batch in one turn.
 //
 // The kernels of a part call the peers in the same order as those of every other part. After a call
-// has failed they call no more, and what they compute is undefined: see [Part.Err].
+// has failed they call no more, and what they compute is undefined: see [Part.Finish].
 type Part struct {
 	batch  int // images
 	leaves int
@@ -19,18 +20,27 @@ type Part struct {
 	turn   int
 	peers  Peers
 	err    error
+
+	begun   int       // late sums of this turn
+	pending []lateSum // those whose rest isn't done
+	results []int     // calls that bring late sums
+	at      []int     // offsets of a call
 }
 
 // Peers connects a process with those that compute the other parts of a batch. Peer r of n has the
-// leaves from r·leaves/n to (r+1)·leaves/n. All peers call the same methods in the same order.
+// leaves from r·leaves/n to (r+1)·leaves/n. All peers begin the same calls in the same order, and
+// finish them in the same order. Several calls may be on their way at once. Until a call has been
+// finished, what it sends isn't changed and what it receives isn't read; its offsets may change.
 type Peers interface {
 	// Rank returns the process's own number, and the number of processes.
 	Rank() (rank, ranks int)
-	// Gather completes data, of which peer r has filled in data[at[r]:at[r+1]].
-	Gather(data []byte, at []int) error
-	// Exchange sends send[sendAt[r]:sendAt[r+1]] to peer r, and receives from it what belongs in
-	// receive[receiveAt[r]:receiveAt[r+1]].
-	Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error
+	// BeginGather begins to complete data, of which peer r has filled in data[at[r]:at[r+1]].
+	BeginGather(data []byte, at []int) (call int, err error)
+	// BeginExchange begins to send send[sendAt[r]:sendAt[r+1]] to peer r, and to receive from it what
+	// belongs in receive[receiveAt[r]:receiveAt[r+1]].
+	BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error)
+	// Finish waits until a call is complete, once for each call.
+	Finish(call int) error
 }
 
 // NewPart returns the part of a batch that a process computes in turns, one of peers. Peers are nil
@@ -125,8 +135,16 @@ func (p *Part) Turns() int { return p.turns }
 // last one.
 func (p *Part) Take(turn int) { p.turn = turn }
 
-// Err returns the first error of a call to the peers.
-func (p *Part) Err() error { return p.err }
+// Finish completes the late sums over the batch, and returns the first error of a call to the peers.
+// It is called after each turn.
+func (p *Part) Finish() error {
+	p.settle(math.MaxInt)
+	for _, call := range p.results {
+		p.finish(call)
+	}
+	p.begun, p.results = 0, p.results[:0]
+	return p.err
+}
 
 // Leaf returns which of the images that are computed now a leaf of the batch holds.
 func (p *Part) Leaf(images, leaf int) (from, to int) {
@@ -174,29 +192,87 @@ func (p *Part) share(n int) (from, to int) {
 	return rank * n / ranks, (rank + 1) * n / ranks
 }
 
-// gatherShares completes data of which each peer has computed its share of elements of a size.
+// A sum over the batch may be late: its first exchange is on its way while the process computes the
+// gradients of earlier layers. Its rest, arithmetic and a second exchange, follows some late sums
+// later, and its end in Finish. So the order of the exchanges is the same in all peers, however fast
+// they are.
+type lateSum struct {
+	rest func()
+	due  int // the number of late sums that have begun when the rest follows
+}
+
+// The rest of an affine layer's gradient waits for its small operands only, and then sends most of
+// what a step sends: it follows soon. That of a convolution waits for sums as large as what it sends,
+// which may be behind the gradient of an affine layer.
+const (
+	soon  = 1
+	later = 4
+)
+
+// complete does the rest of a sum: now, or for a late sum after a number of others have begun.
+func (p *Part) complete(late bool, after int, rest func()) {
+	if !late {
+		rest()
+		p.finish(p.results[len(p.results)-1])
+		p.results = p.results[:len(p.results)-1]
+		return
+	}
+	p.begun++
+	p.settle(p.begun)
+	p.pending = append(p.pending, lateSum{rest, p.begun + after})
+}
+
+// completeAtEnd does the rest of a late sum that sends nothing more: in Finish.
+func (p *Part) completeAtEnd(rest func()) { p.pending = append(p.pending, lateSum{rest, math.MaxInt}) }
+
+// settle does the rests that are due.
+func (p *Part) settle(begun int) {
+	left := p.pending[:0]
+	for _, s := range p.pending {
+		if s.due > begun {
+			left = append(left, s)
+			continue
+		}
+		s.rest()
+	}
+	clear(p.pending[len(left):])
+	p.pending = left
+}
+
+// gatherShares begins to complete data, the result of a sum, of which each peer has computed its
+// share of elements of a size.
 func (p *Part) gatherShares(data []byte, size int) {
-	if p.alone() {
-		return
-	}
 	_, ranks := p.rank()
-	n, at := len(data)/size, []int{0}
+	n := len(data) / size
+	p.at = append(p.at[:0], 0)
 	for r := range ranks {
-		at = append(at, (r+1)*n/ranks*size)
+		p.at = append(p.at, (r+1)*n/ranks*size)
 	}
-	p.gather(data, at)
+	p.results = append(p.results, p.beginGather(data, p.at))
 }
 
-// gather completes data of which each peer has its part; at holds their ends.
-func (p *Part) gather(data []byte, at []int) {
-	if p.alone() || p.err != nil {
-		return
+// failed is the call of a part that calls no more.
+const failed = -1
+
+// beginGather begins to complete data of which each peer has its part; at holds their ends.
+func (p *Part) beginGather(data []byte, at []int) (call int) {
+	if p.err != nil {
+		return failed
 	}
-	p.err = p.peers.Gather(data, at)
+	call, p.err = p.peers.BeginGather(data, at)
+	return call
 }
 
-func (p *Part) exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) {
+func (p *Part) beginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int) {
+	if p.err != nil {
+		return failed
+	}
+	call, p.err = p.peers.BeginExchange(send, sendAt, receive, receiveAt)
+	return call
+}
+
+func (p *Part) finish(call int) {
 	if p.err == nil {
-		p.err = p.peers.Exchange(send, sendAt, receive, receiveAt)
+		p.err = p.peers.Finish(call)
 	}
 }

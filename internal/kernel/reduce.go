@@ -7,10 +7,15 @@ func ChannelSum[T Float](batch, channels, plane int, x, sum []T) {
 }
 
 func channelSum[T Float](p *Part, table *Whole[float64], batch, channels, plane int, x, sum []T) {
+	eachPlane(batch*channels, plane, x, func(planes []float64) { sumImages(p, table, channels, planes, sum) })
+}
+
+// eachPlane calls a function with the sum of each plane.
+func eachPlane[T Float](n, plane int, x []T, use func(sums []float64)) {
 	s := takeSweep[T]()
-	planes := s.sumWorkspace(batch * channels)
-	s.do(batch*channels, kernels[T]().rowSums, operands[T]{a: x, sums: planes, unit: plane})
-	sumImages(p, table, channels, planes, sum)
+	sums := s.sumWorkspace(n)
+	s.do(n, kernels[T]().rowSums, operands[T]{a: x, sums: sums, unit: plane})
+	use(sums)
 	s.done()
 }
 
@@ -19,6 +24,36 @@ func sumImages[T Float](p *Part, table *Whole[float64], columns int, images []fl
 	if rows := table.Of(p, images); rows != nil {
 		AddRows(len(rows)/columns, columns, rows, sum)
 	}
+}
+
+// imageSum is sumImages, which may be late.
+type imageSum[T Float] struct {
+	table Whole[float64]
+	late  bool // the sum is read after [Part.Finish] only
+
+	part    *Part
+	columns int
+	sum     []T
+	rest    func() // add, stored once
+}
+
+func (s *imageSum[T]) of(p *Part, columns int, images []float64, sum []T) {
+	if !s.late || p.alone() || !p.last() {
+		sumImages(p, &s.table, columns, images, sum)
+		return
+	}
+	if s.rest == nil {
+		s.rest = s.add
+	}
+	s.part, s.columns, s.sum = p, columns, sum
+	s.table.begin(p, images)
+	p.completeAtEnd(s.rest)
+}
+
+func (s *imageSum[T]) add() {
+	rows := s.table.finish(s.part)
+	AddRows(len(rows)/s.columns, s.columns, rows, s.sum)
+	s.sum = nil
 }
 
 func rowSums[T Float](o operands[T]) {

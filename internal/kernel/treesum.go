@@ -6,6 +6,13 @@ type treeSum[T Float] struct {
 	sums          [][]T     // of trees; used again after the last turn
 	free          [][]T
 	send, receive []T
+
+	late bool // the sum is read after [Part.Finish] only
+	part *Part
+	call int // that brings receive
+	all  []subtree
+	dw   []T
+	rest func() // addUp, stored once
 }
 
 // complete sets dw to the sum over the batch, if this is the last turn, from the sums of the fewest
@@ -60,7 +67,7 @@ func (s *treeSum[T]) exchange(p *Part, dw []T) {
 	width, size := to-from, sizeOf[T]()
 
 	s.send = grow(s.send, len(s.sums)*len(dw))[:0]
-	var all []subtree
+	s.all = s.all[:0]
 	sendAt, receiveAt := []int{0}, []int{0}
 	for r := range ranks {
 		f, t := r*len(dw)/ranks, (r+1)*len(dw)/ranks
@@ -68,16 +75,30 @@ func (s *treeSum[T]) exchange(p *Part, dw []T) {
 			s.send = append(s.send, sum[f:t]...)
 		}
 		first, end := p.leavesOf(r)
-		all = append(all, subtrees(first, end, p.leaves)...)
-		sendAt, receiveAt = append(sendAt, len(s.send)*size), append(receiveAt, len(all)*width*size)
+		s.all = append(s.all, subtrees(first, end, p.leaves)...)
+		sendAt, receiveAt = append(sendAt, len(s.send)*size), append(receiveAt, len(s.all)*width*size)
 	}
-	s.receive = grow(s.receive, len(all)*width)
-	p.exchange(bytesOf(s.send), sendAt, bytesOf(s.receive), receiveAt)
-	joins, _ := additions(all)
+	s.receive = grow(s.receive, len(s.all)*width)
+	s.part, s.dw = p, dw
+	s.call = p.beginExchange(bytesOf(s.send), sendAt, bytesOf(s.receive), receiveAt)
+	if s.rest == nil {
+		s.rest = s.addUp
+	}
+	p.complete(s.late, later, s.rest)
+}
+
+// addUp is the rest of exchange.
+func (s *treeSum[T]) addUp() {
+	p := s.part
+	p.finish(s.call)
+	from, to := p.share(len(s.dw))
+	width := to - from
+	joins, _ := additions(s.all)
 	for _, j := range joins {
 		sum := s.receive[j.to*width:][:width]
 		Add(sum, s.receive[j.from*width:][:width], sum)
 	}
-	copy(dw[from:to], s.receive[:width])
-	p.gatherShares(bytesOf(dw), size)
+	copy(s.dw[from:to], s.receive[:width])
+	p.gatherShares(bytesOf(s.dw), sizeOf[T]())
+	s.dw = nil
 }

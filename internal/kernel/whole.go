@@ -7,6 +7,7 @@ import "unsafe"
 type Whole[E any] struct {
 	rows []E
 	at   []int
+	call int // that brings the other peers' rows
 }
 
 // Of returns the rows of the whole batch from those of a part's images, or nil before its last
@@ -15,8 +16,14 @@ func (w *Whole[E]) Of(p *Part, images []E) []E {
 	if p == nil {
 		return images
 	}
+	w.begin(p, images)
+	return w.finish(p)
+}
+
+// begin begins Of, which finish ends.
+func (w *Whole[E]) begin(p *Part, images []E) {
 	first, n := p.Images()
-	return w.of(p, images, first, n, p.batch, p.firstImage)
+	w.beginRows(p, images, first, n, p.batch, p.firstImage)
 }
 
 // OfLeaves is Of for a table with a row for each leaf.
@@ -25,15 +32,16 @@ func (w *Whole[E]) OfLeaves(p *Part, leaves []E) []E {
 		return leaves
 	}
 	from, to := p.Leaves(0)
-	return w.of(p, leaves, from, to-from, p.leaves, func(leaf int) int { return leaf })
+	w.beginRows(p, leaves, from, to-from, p.leaves, func(leaf int) int { return leaf })
+	return w.finish(p)
 }
 
-func (w *Whole[E]) of(p *Part, rows []E, first, n, all int, firstRow func(leaf int) int) []E {
+func (w *Whole[E]) beginRows(p *Part, rows []E, first, n, all int, firstRow func(leaf int) int) {
 	size := len(rows) / n
 	w.rows = grow(w.rows, size*all)
 	copy(w.rows[first*size:], rows)
-	if !p.last() {
-		return nil
+	if !p.last() || p.alone() {
+		return
 	}
 	_, ranks := p.rank()
 	w.at = w.at[:0]
@@ -41,7 +49,17 @@ func (w *Whole[E]) of(p *Part, rows []E, first, n, all int, firstRow func(leaf i
 		from, _ := p.leavesOf(r)
 		w.at = append(w.at, firstRow(from)*size*sizeOf[E]())
 	}
-	p.gather(bytesOf(w.rows), append(w.at, len(w.rows)*sizeOf[E]()))
+	w.at = append(w.at, len(w.rows)*sizeOf[E]())
+	w.call = p.beginGather(bytesOf(w.rows), w.at)
+}
+
+func (w *Whole[E]) finish(p *Part) []E {
+	if !p.last() {
+		return nil
+	}
+	if !p.alone() {
+		p.finish(w.call)
+	}
 	return w.rows
 }
 

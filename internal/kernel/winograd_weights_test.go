@@ -140,7 +140,7 @@ func TestTiledWeightsBitsOfParts(t *testing.T) {
 				}
 				parts = append(parts, p)
 			}
-			sums := make([][]float32, ranks)
+			sums, errs := make([][]float32, ranks), make([]error, ranks)
 			var running sync.WaitGroup
 			for rank, p := range parts {
 				running.Go(func() {
@@ -152,12 +152,12 @@ func TestTiledWeightsBitsOfParts(t *testing.T) {
 						first, n := p.Images()
 						c.run(p, x[first*size:][:n*size], dy[first*gradient:][:n*gradient], dw)
 					}
-					sums[rank] = dw
+					sums[rank], errs[rank] = dw, p.Finish()
 				})
 			}
 			running.Wait()
 			for rank, dw := range sums {
-				require.NoError(rt, parts[rank].Err())
+				require.NoError(rt, errs[rank])
 				require.Equal(rt, want, dw, "rank %d", rank)
 			}
 		})

@@ -47,13 +47,13 @@ type library struct {
 	setErrhandler func(comm, errhandler handle) int32
 	errorString   func(code int32, text *byte, length *int32) int32
 	version       func(text *byte, length *int32) int32
-	usleep        func(microseconds uint32) int32
 
-	isend       func(data unsafe.Pointer, count int32, t handle, to, tag int32, comm handle, request *uint64) int32
-	irecv       func(data unsafe.Pointer, count int32, t handle, from, tag int32, comm handle, request *uint64) int32
-	testAddress uintptr // of MPI_Test, which is called too often for a function made by reflection
-	done        int32
-	status      [64]byte // larger than that of any implementation
+	isend         func(data unsafe.Pointer, count int32, t handle, to, tag int32, comm handle, request *uint64) int32
+	irecv         func(data unsafe.Pointer, count int32, t handle, from, tag int32, comm handle, request *uint64) int32
+	testAddress   uintptr // of MPI_Test and usleep, which are called too often for functions made by reflection
+	usleepAddress uintptr
+	done          int32
+	status        [64]byte // larger than that of any implementation
 
 	iallgatherv func(send unsafe.Pointer, count int32, t handle, receive unsafe.Pointer, counts, at *int32,
 		rt, comm handle, request *uint64) int32
@@ -106,18 +106,30 @@ func candidates() []string {
 	case os.Getenv("PMI_SIZE") != "" || os.Getenv("PMI_RANK") != "":
 		names = []string{"libmpi_abi.so.1", "libmpi.so.12", "libmpich.so.12", "libmpi.so"}
 	}
-	return append(besideLauncher(names), names...)
+	var paths []string
+	for _, launcher := range launchers() {
+		paths = append(paths, beside(launcher, names)...)
+	}
+	return append(paths, names...)
 }
 
-// besideLauncher returns the libraries of mpiexec's installation, such as an environment module or
-// a Python environment. It returns none for the system's.
-func besideLauncher(names []string) (paths []string) {
-	launcher, err := exec.LookPath("mpiexec")
-	if err != nil {
-		return nil
+// launchers returns the program that started this process, which on Linux is mostly the launcher's,
+// and the mpiexec that a shell would find.
+func launchers() (paths []string) {
+	if parent, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", os.Getppid())); err == nil {
+		paths = append(paths, parent)
 	}
+	if mpiexec, err := exec.LookPath("mpiexec"); err == nil {
+		paths = append(paths, mpiexec)
+	}
+	return paths
+}
+
+// beside returns the libraries of a launcher's installation, such as an environment module or a
+// Python environment. It returns none for the system's.
+func beside(launcher string, names []string) (paths []string) {
 	folder := filepath.Join(filepath.Dir(filepath.Dir(launcher)), "lib")
-	if folder == "/usr/lib" {
+	if folder == "/usr/lib" || folder == "/lib" {
 		return nil
 	}
 	for _, name := range names {
@@ -137,7 +149,7 @@ func (l *library) bind() error {
 		"MPI_Comm_rank": &l.commRank, "MPI_Comm_size": &l.commSize, "MPI_Comm_set_errhandler": &l.setErrhandler,
 		"MPI_Error_string": &l.errorString, "MPI_Get_library_version": &l.version,
 		"MPI_Iallgatherv": &l.iallgatherv, "MPI_Ialltoallv": &l.ialltoallv,
-		"MPI_Isend": &l.isend, "MPI_Irecv": &l.irecv, "usleep": &l.usleep,
+		"MPI_Isend": &l.isend, "MPI_Irecv": &l.irecv,
 	} {
 		symbol, err := purego.Dlsym(l.so, name)
 		if err != nil {
@@ -147,6 +159,9 @@ func (l *library) bind() error {
 	}
 	if l.testAddress = uintptr(l.symbol("MPI_Test")); l.testAddress == 0 {
 		return errors.New("not an MPI library: no MPI_Test")
+	}
+	if l.usleepAddress = uintptr(l.symbol("usleep")); l.usleepAddress == 0 {
+		return errors.New("no usleep")
 	}
 	switch {
 	case l.isStandard():
@@ -193,6 +208,8 @@ func (l *library) test(request *uint64) (done bool, code int32) {
 		uintptr(unsafe.Pointer(&l.done)), uintptr(unsafe.Pointer(&l.status)))
 	return l.done != 0, int32(r)
 }
+
+func (l *library) usleep(microseconds uintptr) { purego.SyscallN(l.usleepAddress, microseconds) }
 
 func (l *library) symbol(name string) handle {
 	symbol, err := purego.Dlsym(l.so, name)

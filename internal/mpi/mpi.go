@@ -3,10 +3,13 @@
 package mpi
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"runtime"
+	"slices"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -19,12 +22,29 @@ import (
 type World struct {
 	lib         *library
 	rank, ranks int
-	calls       chan func() int32
-	codes       chan int32
+	calls       chan func() error // one at a time, with its result, while no operation is on its way
+	results     chan error
+	begins      chan *operation
 	aborts      chan int32
+	waits       atomic.Bool // Finish waits
 	watch       watch
 	heart       *heart
-	request     uint64 // the operation that the thread polls
+
+	operations []*operation // by call
+	free       []int        // calls that are finished
+
+	active  []*operation // those that the thread polls
+	isEnded func(*operation) bool
+}
+
+// operation is an operation of all processes on its way.
+type operation struct {
+	name          string
+	number        uint64 // of the call
+	gathers       bool
+	send, receive []byte
+	request       uint64
+	end           chan error
 
 	counts, at, receiveCounts, receiveAt []int32
 }
@@ -33,7 +53,11 @@ type World struct {
 // processes wait in it until all have joined. Without a launcher the world has one process.
 func Start() (*World, error) {
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) // MPI's thread never waits for those that compute
-	w := &World{calls: make(chan func() int32), codes: make(chan int32), aborts: make(chan int32)}
+	w := &World{
+		calls: make(chan func() error), results: make(chan error), aborts: make(chan int32),
+		begins: make(chan *operation, 16),
+	}
+	w.isEnded = w.ended // stored once, because a method value for each poll would allocate
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -65,24 +89,24 @@ func (w *World) start() error {
 	lib.commRank(lib.world, &rank)
 	lib.commSize(lib.world, &ranks)
 	w.rank, w.ranks = int(rank), int(ranks)
-	for _, s := range []*[]int32{&w.counts, &w.at, &w.receiveCounts, &w.receiveAt} {
-		*s = make([]int32, w.ranks)
-	}
 	w.heart = newHeart(w)
-	return lib.checkLaunch(w.ranks)
+	return errors.Join(lib.checkLaunch(w.ranks), checkDuration(silenceVariable), checkDuration(patienceVariable))
 }
 
-// serve makes the calls of MPI, and sends heartbeats when there are none to make.
+// serve makes the calls of MPI, polls the operations on their way, and sends heartbeats.
 func (w *World) serve() {
 	ticks := time.Tick(beatEvery)
 	for {
 		select {
+		case o := <-w.begins:
+			w.begin(o)
+			w.poll()
 		case call := <-w.calls:
-			w.codes <- call()
+			w.results <- call()
 		case code := <-w.aborts:
 			w.abort(code)
-		case <-ticks:
-			w.heart.tick(time.Now())
+		case now := <-ticks:
+			w.heart.tick(now)
 		}
 	}
 }
@@ -93,30 +117,63 @@ func (w *World) Rank() (rank, ranks int) { return w.rank, w.ranks }
 // Library returns the name and version of the MPI library, and its file.
 func (w *World) Library() string { return fmt.Sprintf("%s (%s)", w.lib.name(), w.lib.path) }
 
-// Gather completes data, of which process r has filled in data[at[r]:at[r+1]].
-func (w *World) Gather(data []byte, at []int) error {
-	if err := split(at, w.counts, w.at); err != nil {
-		return err
+// BeginGather begins to complete data, of which process r has filled in data[at[r]:at[r+1]].
+func (w *World) BeginGather(data []byte, at []int) (call int, err error) {
+	call, o := w.take("MPI_Iallgatherv")
+	if err := split(at, o.counts, o.at); err != nil {
+		w.free = append(w.free, call)
+		return 0, err
 	}
-	return w.collective("MPI_Iallgatherv", func() int32 {
-		return w.lib.iallgatherv(w.lib.inPlace, 0, w.lib.byte,
-			address(data), &w.counts[0], &w.at[0], w.lib.byte, w.lib.world, &w.request)
-	})
+	o.gathers, o.receive = true, data
+	w.begins <- o
+	return call, nil
 }
 
-// Exchange sends send[sendAt[r]:sendAt[r+1]] to process r, and receives from it
+// BeginExchange begins to send send[sendAt[r]:sendAt[r+1]] to process r, and to receive from it
 // receive[receiveAt[r]:receiveAt[r+1]].
-func (w *World) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
-	if err := split(sendAt, w.counts, w.at); err != nil {
-		return err
+func (w *World) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
+	call, o := w.take("MPI_Ialltoallv")
+	if err := errors.Join(split(sendAt, o.counts, o.at), split(receiveAt, o.receiveCounts, o.receiveAt)); err != nil {
+		w.free = append(w.free, call)
+		return 0, err
 	}
-	if err := split(receiveAt, w.receiveCounts, w.receiveAt); err != nil {
-		return err
+	o.gathers, o.send, o.receive = false, send, receive
+	w.begins <- o
+	return call, nil
+}
+
+// take returns an operation for the next call.
+func (w *World) take(name string) (call int, o *operation) {
+	if n := len(w.free); n > 0 {
+		call, w.free = w.free[n-1], w.free[:n-1]
+	} else {
+		call = len(w.operations)
+		w.operations = append(w.operations, w.newOperation())
 	}
-	return w.collective("MPI_Ialltoallv", func() int32 {
-		return w.lib.ialltoallv(address(send), &w.counts[0], &w.at[0], w.lib.byte,
-			address(receive), &w.receiveCounts[0], &w.receiveAt[0], w.lib.byte, w.lib.world, &w.request)
-	})
+	o = w.operations[call]
+	o.name, o.number = name, w.watch.count()
+	return call, o
+}
+
+func (w *World) newOperation() *operation {
+	o := &operation{end: make(chan error, 1)}
+	for _, s := range []*[]int32{&o.counts, &o.at, &o.receiveCounts, &o.receiveAt} {
+		*s = make([]int32, w.ranks)
+	}
+	return o
+}
+
+// Finish waits until a call is complete. Several calls may be on their way at once.
+func (w *World) Finish(call int) error {
+	o := w.operations[call]
+	w.watch.enter(o.name, o.number)
+	w.waits.Store(true)
+	err := <-o.end
+	w.waits.Store(false)
+	w.watch.leave()
+	o.send, o.receive = nil, nil
+	w.free = append(w.free, call)
+	return err
 }
 
 // AllowLongWait lets the next call wait for any time: for a person, say.
@@ -133,34 +190,52 @@ func split(offsets []int, counts, at []int32) error {
 	return nil
 }
 
-// collective starts an operation of all processes and waits until it is complete.
-func (w *World) collective(name string, begin func() int32) error {
-	return w.call(name, func() int32 {
-		if code := begin(); code != 0 {
-			return code
-		}
-		return w.complete()
-	})
+// begin begins an operation on MPI's thread.
+func (w *World) begin(o *operation) {
+	l, code := w.lib, int32(0)
+	if o.gathers {
+		code = l.iallgatherv(l.inPlace, 0, l.byte,
+			address(o.receive), &o.counts[0], &o.at[0], l.byte, l.world, &o.request)
+	} else {
+		code = l.ialltoallv(address(o.send), &o.counts[0], &o.at[0], l.byte,
+			address(o.receive), &o.receiveCounts[0], &o.receiveAt[0], l.byte, l.world, &o.request)
+	}
+	if code != 0 {
+		o.end <- w.failure(o.name, code)
+		return
+	}
+	w.active = append(w.active, o)
 }
 
-// The thread polls an operation without a pause for spinFor, and then every pollEvery: a rank that
-// waits for a slower one leaves the processor to others.
+// The thread polls without a pause for spinFor after the process has begun to wait for an operation,
+// and for spinBriefly after it has begun one, for which it mostly waits at once. Then it polls every
+// pollEvery: a rank that waits for a slower one, or computes meanwhile, leaves the processor to
+// others.
 const (
-	spinFor   = 2 * time.Millisecond
-	pollEvery = 20 // microseconds
+	spinFor     = 2 * time.Millisecond
+	spinBriefly = 50 * time.Microsecond
+	pollEvery   = 20 // microseconds
 )
 
-func (w *World) complete() int32 {
-	for began := time.Now(); ; {
-		if done, code := w.lib.test(&w.request); done || code != 0 {
-			return code
-		}
+// poll polls the operations on their way until all are complete, and begins others.
+func (w *World) poll() {
+	waited, until := false, time.Now().Add(spinBriefly)
+	for len(w.active) > 0 {
+		w.active = slices.DeleteFunc(w.active, w.isEnded)
 		now := time.Now()
 		w.heart.tick(now)
-		if now.Sub(began) > spinFor {
+		waits := w.waits.Load()
+		if waits && !waited {
+			until = now.Add(spinFor)
+		}
+		waited = waits
+		if now.After(until) {
 			w.lib.usleep(pollEvery)
 		}
 		select {
+		case o := <-w.begins:
+			w.begin(o)
+			until = now.Add(spinBriefly)
 		case code := <-w.aborts:
 			w.abort(code)
 		default:
@@ -168,16 +243,30 @@ func (w *World) complete() int32 {
 	}
 }
 
-// call runs a function of MPI on its thread.
-func (w *World) call(name string, f func() int32) error {
-	w.watch.enter(name)
-	w.calls <- f
-	code := <-w.codes
-	w.watch.leave()
-	if code != 0 {
-		return fmt.Errorf("mpi: %s: %s", name, w.lib.errorOf(code))
+// ended reports whether an operation is complete or has failed, and tells Finish.
+func (w *World) ended(o *operation) bool {
+	done, code := w.lib.test(&o.request)
+	if !done && code == 0 {
+		return false
 	}
-	return nil
+	o.end <- w.failure(o.name, code)
+	return true
+}
+
+// failure returns the error of a function of MPI, whose text only MPI's thread can ask for.
+func (w *World) failure(name string, code int32) error {
+	if code == 0 {
+		return nil
+	}
+	return fmt.Errorf("mpi: %s: %s", name, w.lib.errorOf(code))
+}
+
+// call runs a function of MPI on its thread, after all operations are complete.
+func (w *World) call(name string, f func() int32) error {
+	w.watch.enter(name, w.watch.count())
+	defer w.watch.leave()
+	w.calls <- func() error { return w.failure(name, f()) }
+	return <-w.results
 }
 
 // Exit leaves the run in order and ends the process with C's exit, in which MPICH 5 tells its
@@ -188,7 +277,7 @@ func (w *World) Exit(code int) {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
-	w.calls <- func() int32 { w.lib.exit(int32(code)); return 0 }
+	w.calls <- func() error { w.lib.exit(int32(code)); return nil }
 	select {} // exit ends the process
 }
 
@@ -217,8 +306,13 @@ func (w *World) Abort(code int) {
 // abortPatience is how long Abort waits for MPI's thread.
 const abortPatience = time.Second
 
+// textTime is what a launcher gets to pass on the last text of a process: MPICH's, told to abort, may
+// end before it does on a busy machine.
+const textTime = 200 * time.Millisecond
+
 // abort is Abort on MPI's thread.
 func (w *World) abort(code int32) {
+	time.Sleep(textTime)
 	w.lib.abort(w.lib.world, code)
 	os.Exit(int(code))
 }

@@ -25,6 +25,7 @@ const scenario = "CONVGRAPH_MPI_SCENARIO"
 var scenarios = map[string]func(){
 	"exchange": exchange, "exit": exit, "abort": abort, "nil": followNil, "late": late, "hang": hang,
 	"collect": collect, "slow": slow, "kill": kill, "panic": crash, "stop": stop, "stop all": stopAll,
+	"overlap": overlap,
 }
 
 func TestMain(m *testing.M) {
@@ -41,8 +42,8 @@ type launcher struct {
 	args []string
 }
 
-// launchers returns the installed launchers, and skips the test if there are none.
-func launchers(t *testing.T) (found []launcher) {
+// installed returns the launchers, and skips the test if there are none.
+func installed(t *testing.T) (found []launcher) {
 	for _, l := range []launcher{
 		{"mpirun.openmpi", []string{"--allow-run-as-root", "--oversubscribe"}}, {"mpirun.mpich", nil},
 	} {
@@ -71,7 +72,7 @@ func (l launcher) run(t *testing.T, ranks int, name string, env ...string) (stri
 }
 
 func eachLauncher(t *testing.T, test func(t *testing.T, l launcher)) {
-	for _, l := range launchers(t) {
+	for _, l := range installed(t) {
 		t.Run(l.name, func(t *testing.T) { test(t, l) })
 	}
 }
@@ -100,6 +101,66 @@ func must(w *World, err error) {
 	}
 }
 
+func gather(w *World, data []byte, at []int) error { return finish(w)(w.BeginGather(data, at)) }
+
+func swap(w *World, send []byte, sendAt []int, receive []byte, receiveAt []int) error {
+	return finish(w)(w.BeginExchange(send, sendAt, receive, receiveAt))
+}
+
+func finish(w *World) func(call int, err error) error {
+	return func(call int, err error) error {
+		if err != nil {
+			return err
+		}
+		return w.Finish(call)
+	}
+}
+
+// overlap begins calls of different sizes, finishes them in another order, and reuses their memory.
+func overlap() {
+	w := start()
+	rank, ranks := w.Rank()
+	const most = 5
+	var calls, sizes [most]int
+	var data [most][]byte
+	for round := range 200 {
+		at := make([]int, ranks+1)
+		for i := range most {
+			sizes[i] = 1 + (round*7919+i*104729)%(1<<uint(4*i+1))
+			for r := range at {
+				at[r] = r * sizes[i]
+			}
+			data[i] = append(data[i][:0], make([]byte, ranks*sizes[i])...)
+			for j := range sizes[i] {
+				data[i][at[rank]+j] = byte(round + i + rank)
+			}
+			var err error
+			calls[i], err = w.BeginGather(data[i], at)
+			must(w, err)
+		}
+		clear(at) // the offsets may change
+		for k := range most {
+			i := (k*3 + round) % most
+			must(w, w.Finish(calls[i]))
+			for j, got := range data[i] {
+				if want := byte(round + i + j/sizes[i]); got != want {
+					must(w, fmt.Errorf("round %d, call %d, byte %d: got %d, want %d", round, i, j, got, want))
+				}
+			}
+		}
+	}
+	w.Exit(0)
+}
+
+func TestCallsOverlap(t *testing.T) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		for n := 1; n <= l.most(); n++ {
+			out, code := l.run(t, n, "overlap")
+			assert.Zero(t, code, out)
+		}
+	})
+}
+
 func exchange() {
 	w := start()
 	rank, ranks := w.Rank()
@@ -111,7 +172,7 @@ func exchange() {
 	for i := at[rank]; i < at[rank+1]; i++ {
 		data[i] = byte(10*rank + i)
 	}
-	must(w, w.Gather(data, at))
+	must(w, gather(w, data, at))
 	for r := range ranks {
 		for i := at[r]; i < at[r+1]; i++ {
 			if data[i] != byte(10*r+i) {
@@ -124,7 +185,7 @@ func exchange() {
 		receiveAt = append(receiveAt, (r+1)*(rank+1))
 	}
 	receive := make([]byte, receiveAt[ranks])
-	must(w, w.Exchange(data, at, receive, receiveAt))
+	must(w, swap(w, data, at, receive, receiveAt))
 	for r := range ranks {
 		for i := range rank + 1 {
 			if got := receive[receiveAt[r]+i]; got != data[at[rank]+i] {
@@ -165,7 +226,7 @@ func collect() {
 		if i%50 == 0 {
 			go runtime.GC()
 		}
-		must(w, w.Gather(data, at))
+		must(w, gather(w, data, at))
 		for j, got := range data {
 			if got != byte(i+j%1000) {
 				must(w, fmt.Errorf("byte %d of message %d is %d", j, i, got))
@@ -186,7 +247,7 @@ func TestGarbageCollection(t *testing.T) {
 func exit() {
 	w := start()
 	rank, _ := w.Rank()
-	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	must(w, gather(w, make([]byte, 8), []int{0, 4, 8}))
 	if rank == 1 {
 		time.Sleep(time.Second)
 		fmt.Println("the slower rank is done")
@@ -209,7 +270,7 @@ func abort() {
 	if rank, _ := w.Rank(); rank == 1 {
 		w.Abort(7)
 	}
-	_ = w.Gather(make([]byte, 8), []int{0, 4, 8})
+	_ = gather(w, make([]byte, 8), []int{0, 4, 8})
 	time.Sleep(time.Hour)
 }
 
@@ -265,7 +326,7 @@ func hang() {
 	if rank, _ := w.Rank(); rank == 1 {
 		time.Sleep(time.Hour)
 	}
-	_ = w.Gather(make([]byte, 8), []int{0, 4, 8})
+	_ = gather(w, make([]byte, 8), []int{0, 4, 8})
 	time.Sleep(time.Hour)
 }
 
@@ -284,12 +345,12 @@ func TestWatchdog(t *testing.T) {
 func faulty(fault func()) {
 	w := start()
 	defer w.NamePanic()
-	must(w, w.Gather(make([]byte, 12), []int{0, 4, 8, 12}))
+	must(w, gather(w, make([]byte, 12), []int{0, 4, 8, 12}))
 	if rank, _ := w.Rank(); rank == 1 {
 		fmt.Printf("fault at %d ms\n", time.Now().UnixMilli())
 		fault()
 	}
-	_ = w.Gather(make([]byte, 12), []int{0, 4, 8, 12})
+	_ = gather(w, make([]byte, 12), []int{0, 4, 8, 12})
 	time.Sleep(time.Hour)
 }
 
@@ -337,7 +398,7 @@ func slow() {
 			continue // the compiler keeps the loop
 		}
 	}
-	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	must(w, gather(w, make([]byte, 8), []int{0, 4, 8}))
 	w.Exit(0)
 }
 
@@ -351,11 +412,11 @@ func TestSlowIsNotHung(t *testing.T) {
 // stopAll stops both ranks, as Ctrl-Z does, for longer than a rank may be silent.
 func stopAll() {
 	w := start()
-	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	must(w, gather(w, make([]byte, 8), []int{0, 4, 8}))
 	wake := exec.Command("sh", "-c", fmt.Sprintf("sleep 2.5; kill -CONT %d", os.Getpid()))
 	must(w, wake.Start())
 	signalSelf(syscall.SIGSTOP)
-	must(w, w.Gather(make([]byte, 8), []int{0, 4, 8}))
+	must(w, gather(w, make([]byte, 8), []int{0, 4, 8}))
 	w.Exit(0)
 }
 
@@ -368,7 +429,7 @@ func TestAllRanksMayBeStoppedTogether(t *testing.T) {
 
 // TestWrongLibrary: with another launcher's library each rank would train alone.
 func TestWrongLibrary(t *testing.T) {
-	if len(launchers(t)) < 2 {
+	if len(installed(t)) < 2 {
 		t.Skip("want both Open MPI and MPICH")
 	}
 	libraries := map[string]string{"mpirun.openmpi": "libmpich.so.12", "mpirun.mpich": "libmpi.so.40"}
@@ -387,4 +448,33 @@ func TestNoLibrary(t *testing.T) {
 	t.Setenv(pathVariable, "libc.so.6")
 	_, err = open()
 	require.ErrorContains(t, err, "libc.so.6: not an MPI library")
+}
+
+// TestDurations: a wrong variable is an error, not another time.
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]string{"": "", "30s": "", "30": `got "30"`, "-1s": `got "-1s"`, "soon": `got "soon"`} {
+		t.Setenv(silenceVariable, text)
+		if err := checkDuration(silenceVariable); want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.EqualError(t, err, silenceVariable+": "+want+", want a time such as 30s")
+		}
+	}
+}
+
+// TestLibraryBesideLauncher: the library of the launcher's installation comes before the system's.
+func TestLibraryBesideLauncher(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"bin/mpiexec", "lib/libmpi.so.40"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o755))
+	}
+	t.Setenv("PATH", filepath.Join(dir, "bin"))
+	t.Setenv(pathVariable, "")
+	if runtime.GOOS == "linux" {
+		assert.Equal(t, filepath.Join(dir, "lib", "libmpi.so.40"), candidates()[0])
+	}
+	assert.Equal(t, []string{filepath.Join(dir, "lib", "libmpi.so.40")}, beside(filepath.Join(dir, "bin", "prterun"),
+		[]string{"libmpi.so.12", "libmpi.so.40"}))
+	assert.Empty(t, beside("/usr/bin/mpiexec", []string{"libmpi.so.40", ""}))
 }

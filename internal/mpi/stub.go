@@ -18,11 +18,14 @@ func Start() (*World, error) { return nil, ErrNotBuilt }
 // Rank returns the only process.
 func (*World) Rank() (rank, ranks int) { return 0, 1 }
 
-// Gather returns an error.
-func (*World) Gather([]byte, []int) error { return ErrNotBuilt }
+// BeginGather returns an error.
+func (*World) BeginGather([]byte, []int) (int, error) { return 0, ErrNotBuilt }
 
-// Exchange returns an error.
-func (*World) Exchange([]byte, []int, []byte, []int) error { return ErrNotBuilt }
+// BeginExchange returns an error.
+func (*World) BeginExchange([]byte, []int, []byte, []int) (int, error) { return 0, ErrNotBuilt }
+
+// Finish returns an error.
+func (*World) Finish(int) error { return ErrNotBuilt }
 
 // Library returns nothing.
 func (*World) Library() string { return "" }

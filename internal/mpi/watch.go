@@ -14,7 +14,8 @@ import (
 type watch struct {
 	mu     sync.Mutex
 	name   string // of the call that waits, or empty
-	calls  uint64 // number of calls so far, including this one
+	number uint64 // its number
+	calls  uint64 // number of calls so far
 	waited time.Duration
 	paused bool // until the next call has returned
 }
@@ -31,6 +32,15 @@ func durationOf(variable string, otherwise time.Duration) time.Duration {
 		return d
 	}
 	return otherwise
+}
+
+// checkDuration returns an error if an environment variable is set to something else.
+func checkDuration(variable string) error {
+	text := os.Getenv(variable)
+	if d, err := time.ParseDuration(text); text != "" && (err != nil || d <= 0) {
+		return fmt.Errorf("%s: got %q, want a time such as 30s", variable, text)
+	}
+	return nil
 }
 
 func (t *watch) begin(w *World) {
@@ -50,11 +60,19 @@ func (t *watch) begin(w *World) {
 	}()
 }
 
-func (t *watch) enter(name string) {
+// count counts a call and returns its number.
+func (t *watch) count() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.name, t.waited = name, 0
 	t.calls++
+	return t.calls
+}
+
+// enter begins to wait for a call.
+func (t *watch) enter(name string, number uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.name, t.number, t.waited = name, number, 0
 }
 
 func (t *watch) leave() {
@@ -76,7 +94,7 @@ func (t *watch) wait(passed time.Duration) (name string, call uint64, waited tim
 	if t.name != "" && !t.paused {
 		t.waited += passed
 	}
-	return t.name, t.calls, t.waited
+	return t.name, t.number, t.waited
 }
 
 // doing says what the process does now.
@@ -86,7 +104,7 @@ func (t *watch) doing() string {
 	if t.name == "" {
 		return fmt.Sprintf("computes after call %d", t.calls)
 	}
-	return fmt.Sprintf("waits in %s, its call %d", t.name, t.calls)
+	return fmt.Sprintf("waits in %s, its call %d", t.name, t.number)
 }
 
 func (t *watch) made() uint64 {

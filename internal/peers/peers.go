@@ -4,6 +4,7 @@ package peers
 
 import (
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -18,23 +19,28 @@ type Peer struct {
 
 type group struct {
 	mu      sync.Mutex
-	turned  *sync.Cond
-	calls   []call
-	waiting int
-	turn    int
+	changed *sync.Cond
+	begun   []int         // the number of calls that each peer has begun
+	calls   map[int]*call // those that some peer hasn't finished
 	stopped bool
 }
 
-// call holds what a peer sends, and the offset of each part of it.
+// call is a call of all peers.
 type call struct {
-	data []byte
-	at   []int
+	of              []half
+	finished, taken int // peers that have called Finish, and that have what the call brings
+}
+
+// half holds what a peer sends and receives, and the offset of each part of it.
+type half struct {
+	send, receive     []byte
+	sendAt, receiveAt []int
 }
 
 // New returns a group of n peers.
 func New(n int) []*Peer {
-	g := &group{calls: make([]call, n)}
-	g.turned = sync.NewCond(&g.mu)
+	g := &group{begun: make([]int, n), calls: map[int]*call{}}
+	g.changed = sync.NewCond(&g.mu)
 	peers := make([]*Peer, n)
 	for rank := range peers {
 		peers[rank] = &Peer{group: g, rank: rank}
@@ -43,23 +49,87 @@ func New(n int) []*Peer {
 }
 
 // Rank returns the peer's number, from 0, and the number of peers.
-func (p *Peer) Rank() (rank, ranks int) { return p.rank, len(p.group.calls) }
+func (p *Peer) Rank() (rank, ranks int) { return p.rank, len(p.group.begun) }
 
-// Gather completes data, of which peer r has filled in data[at[r]:at[r+1]].
-func (p *Peer) Gather(data []byte, at []int) error {
-	return p.together(call{data, at}, func(from int, c call) {
-		if from != p.rank {
-			copy(data[at[from]:at[from+1]], c.data[c.at[from]:c.at[from+1]])
-		}
-	})
+// BeginGather begins to complete data, of which peer r has filled in data[at[r]:at[r+1]].
+func (p *Peer) BeginGather(data []byte, at []int) (int, error) {
+	at = slices.Clone(at)
+	spoil(data[at[0]:at[p.rank]])
+	spoil(data[at[p.rank+1]:at[len(at)-1]])
+	return p.begin(half{send: data[at[p.rank]:at[p.rank+1]], receive: data, receiveAt: at})
 }
 
-// Exchange sends send[sendAt[r]:sendAt[r+1]] to peer r and receives from it
+// BeginExchange begins to send send[sendAt[r]:sendAt[r+1]] to peer r, and to receive from it
 // receive[receiveAt[r]:receiveAt[r+1]].
-func (p *Peer) Exchange(send []byte, sendAt []int, receive []byte, receiveAt []int) error {
-	return p.together(call{send, sendAt}, func(from int, c call) {
-		copy(receive[receiveAt[from]:receiveAt[from+1]], c.data[c.at[p.rank]:c.at[p.rank+1]])
-	})
+func (p *Peer) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (int, error) {
+	spoil(receive)
+	return p.begin(half{send, receive, slices.Clone(sendAt), slices.Clone(receiveAt)})
+}
+
+// spoil makes float32s and float64s NaN: what a call receives can't be read before it is finished.
+func spoil(data []byte) {
+	for i := range data {
+		data[i] = 0xff
+	}
+}
+
+func (p *Peer) begin(h half) (int, error) {
+	g := p.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopped {
+		return 0, ErrStopped
+	}
+	number := g.begun[p.rank]
+	g.begun[p.rank]++
+	c := g.calls[number]
+	if c == nil {
+		c = &call{of: make([]half, len(g.begun))}
+		g.calls[number] = c
+	}
+	c.of[p.rank] = h
+	g.changed.Broadcast()
+	return number, nil
+}
+
+// Finish waits until all peers finish the call, and takes what they send only then: a peer that has
+// overwritten it too early sends something else.
+func (p *Peer) Finish(number int) error {
+	g := p.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.calls[number]
+	c.finished++
+	g.changed.Broadcast()
+	for !g.stopped && c.finished < len(c.of) {
+		g.changed.Wait()
+	}
+	if c.finished < len(c.of) {
+		return ErrStopped
+	}
+	own := c.of[p.rank]
+	for from, h := range c.of {
+		part := h.send
+		if h.sendAt != nil {
+			part = part[h.sendAt[p.rank]:h.sendAt[p.rank+1]]
+		}
+		copy(own.receive[own.receiveAt[from]:own.receiveAt[from+1]], part)
+	}
+	return g.leave(c, number)
+}
+
+// leave waits until all peers have taken what a call brings them: then they may overwrite it.
+func (g *group) leave(c *call, number int) error {
+	c.taken++
+	g.changed.Broadcast()
+	for !g.stopped && c.taken < len(c.of) {
+		g.changed.Wait()
+	}
+	delete(g.calls, number)
+	if c.taken < len(c.of) {
+		return ErrStopped
+	}
+	return nil
 }
 
 // Stop makes the calls of all peers fail: those that wait and all later ones.
@@ -67,39 +137,5 @@ func (p *Peer) Stop() {
 	p.group.mu.Lock()
 	defer p.group.mu.Unlock()
 	p.group.stopped = true
-	p.group.turned.Broadcast()
-}
-
-// together waits until all peers have made their calls, takes from each, and waits until all have
-// taken.
-func (p *Peer) together(c call, take func(from int, c call)) error {
-	p.group.calls[p.rank] = c
-	if err := p.group.wait(); err != nil {
-		return err
-	}
-	for from, c := range p.group.calls {
-		take(from, c)
-	}
-	return p.group.wait()
-}
-
-// wait returns when all peers wait.
-func (g *group) wait() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.stopped {
-		return ErrStopped
-	}
-	turn := g.turn
-	if g.waiting++; g.waiting == len(g.calls) {
-		g.waiting, g.turn = 0, g.turn+1
-		g.turned.Broadcast()
-	}
-	for turn == g.turn && !g.stopped {
-		g.turned.Wait()
-	}
-	if turn == g.turn {
-		return ErrStopped
-	}
-	return nil
+	p.group.changed.Broadcast()
 }

@@ -8,10 +8,14 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"convgraph/ops"
 )
+
+// mostBytes is the most that all ranks send together: more doesn't fit into one message.
+const mostBytes = math.MaxInt32
 
 // All returns the data of each rank, in the order of the ranks.
 func All(p ops.Peers, own []byte) ([][]byte, error) {
@@ -21,18 +25,20 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 		at[r] = 8 * r
 	}
 	binary.LittleEndian.PutUint64(sizes[at[rank]:], uint64(len(own)))
-	if err := p.Gather(sizes, at); err != nil {
+	if err := gather(p, sizes, at); err != nil {
 		return nil, err
 	}
 	for r := range ranks {
-		at[r+1] = int(binary.LittleEndian.Uint64(sizes[8*r:]))
-	}
-	for r := range ranks {
-		at[r+1] += at[r]
+		size := binary.LittleEndian.Uint64(sizes[8*r:])
+		if size > uint64(mostBytes-at[r]) {
+			return nil, fmt.Errorf("rank %d sends %d bytes after %d of the ranks before: want at most %d together",
+				r, size, at[r], mostBytes)
+		}
+		at[r+1] = at[r] + int(size)
 	}
 	data := make([]byte, at[ranks])
 	copy(data[at[rank]:], own)
-	if err := p.Gather(data, at); err != nil {
+	if err := gather(p, data, at); err != nil {
 		return nil, err
 	}
 	all := make([][]byte, ranks)
@@ -40,6 +46,14 @@ func All(p ops.Peers, own []byte) ([][]byte, error) {
 		all[r] = data[at[r]:at[r+1]]
 	}
 	return all, nil
+}
+
+func gather(p ops.Peers, data []byte, at []int) error {
+	call, err := p.BeginGather(data, at)
+	if err != nil {
+		return err
+	}
+	return p.Finish(call)
 }
 
 // FromFirst returns the data of rank 0. The argument of the others is ignored.
@@ -65,7 +79,10 @@ func Sum(p ops.Peers, counts []int) error {
 		return err
 	}
 	clear(counts)
-	for _, of := range all {
+	for rank, of := range all {
+		if len(of) != 8*len(counts) {
+			return fmt.Errorf("rank %d sends %d bytes of counts, want %d", rank, len(of), 8*len(counts))
+		}
 		for i := range counts {
 			counts[i] += int(binary.LittleEndian.Uint64(of[8*i:]))
 		}
@@ -82,7 +99,7 @@ func Each(p ops.Peers, own []byte) ([][]byte, error) {
 		at[r] = r * len(own)
 	}
 	copy(data[at[rank]:], own)
-	if err := p.Gather(data, at); err != nil {
+	if err := gather(p, data, at); err != nil {
 		return nil, err
 	}
 	all := make([][]byte, ranks)

@@ -1,7 +1,9 @@
 package ranks
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -75,5 +77,39 @@ func TestAgreeShortensValues(t *testing.T) {
 		end := strings.Repeat("b", 100) + fmt.Sprint(rank)
 		assert.EqualError(t, Agree(p, []Fact{{"model", end}}), fmt.Sprintf("rank 1: model: got …%s1, rank 0 has …%s0",
 			strings.Repeat("b", 20), strings.Repeat("b", 20)))
+	})
+}
+
+// strangePeers make rank 1 claim another size than it sends.
+type strangePeers struct {
+	ops.Peers
+	size []byte
+}
+
+func (p strangePeers) BeginGather(data []byte, at []int) (int, error) {
+	if rank, ranks := p.Rank(); rank == 1 && len(data) == 8*ranks {
+		copy(data[8:], p.size)
+	}
+	return p.Peers.BeginGather(data, at)
+}
+
+// TestDamagedSizes: a size from another rank is checked before memory of that size is taken.
+func TestDamagedSizes(t *testing.T) {
+	for name, size := range map[string]uint64{
+		"2147483648": 1 << 31, "9223372036854775808": 1 << 63, "18446744073709551615": math.MaxUint64, "2147483643": 1<<31 - 5,
+	} {
+		each(3, func(p ops.Peers, _ int) {
+			_, err := All(strangePeers{p, binary.LittleEndian.AppendUint64(nil, size)}, []byte("12345"))
+			assert.EqualError(t, err, "rank 1 sends "+name+" bytes after 5 of the ranks before: want at most 2147483647 together")
+		})
+	}
+}
+
+func TestSumOfOtherCounts(t *testing.T) {
+	each(2, func(p ops.Peers, rank int) {
+		err := Sum(p, make([]int, 3-rank))
+		assert.EqualError(t, err, map[int]string{
+			0: "rank 1 sends 16 bytes of counts, want 24", 1: "rank 0 sends 24 bytes of counts, want 16",
+		}[rank])
 	})
 }
