@@ -41,5 +41,5 @@ func TestSamplingOrder(t *testing.T) {
 		}
 	}
 	_, err := Sampling("some").order(set, 1, 1, 1)
-	assert.EqualError(t, err, `sampling is "some": want shuffle or replace`)
+	assert.EqualError(t, err, `sampling: got "some", want shuffle or replace`)
 }

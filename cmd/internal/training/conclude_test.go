@@ -84,5 +84,5 @@ func TestOneCycleTrains(t *testing.T) {
 	assert.Contains(t, stderr, "-epochs: 2 then, 3 now")
 	code, _, stderr = trainmnist(t, slices.Concat(args, []string{"-warmup", "5", "-out", t.TempDir()})...)
 	assert.Equal(t, cli.BadUsage, code)
-	assert.Contains(t, stderr, "-warmup is 5: -schedule one-cycle has a rise of its own")
+	assert.Contains(t, stderr, "-warmup: got 5, want 0: -schedule one-cycle has a rise of its own")
 }

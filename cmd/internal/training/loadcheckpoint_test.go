@@ -158,7 +158,7 @@ func TestResumeTakesTheRunsSettings(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
 		{"-lr 0.03", "-resume: the checkpoint in " + dir + " is of another training: -lr: 0.02 then, 0.03 now\n"},
 		{"-keep best", "-resume: the checkpoint in " + dir + " is of another training: -keep: last then, best now\n"},
-		{"-epochs 2", "-resume: -epochs is 2: the run in " + dir + " has 3, want at least as many\n"},
+		{"-epochs 2", "-resume: -epochs: got 2, the run in " + dir + " has 3, want at least as many\n"},
 	} {
 		code, _, stderr := trainmnist(t, append(strings.Fields(c.flags), "-quiet", "-resume", "-out", dir)...)
 		assert.Equal(t, cli.Refused, code)
