@@ -169,7 +169,7 @@ func TestFailures(t *testing.T) {
 	tr := trainer(t)
 	tr.Batch = 0
 	_, err := p.Run(context.Background(), tr, noResume)
-	assert.ErrorContains(t, err, "batch is 0")
+	assert.ErrorContains(t, err, "batch: got 0")
 	e, _ := p.event()
 	assert.Equal(t, Failed, e.Phase)
 	assert.Equal(t, err.Error(), e.Message)

@@ -79,7 +79,7 @@ func TestNotFinite(t *testing.T) {
 		require.NoError(t, err)
 		assert.ErrorContains(t, s.Ready(), "want finite numbers")
 		w := postJSON(s, map[string]any{"image": values(12, 1)})
-		refused(t, w, http.StatusServiceUnavailable, fmt.Sprintf(`parameter "fc1.weight" is %v at [0 1]`, v))
+		refused(t, w, http.StatusServiceUnavailable, fmt.Sprintf(`parameter "fc1.weight": got %v at [0 1]`, v))
 		require.NoError(t, s.Replace(model(t, colors())), "new parameters heal it")
 		assert.NoError(t, s.Ready())
 		assert.Equal(t, 200, postJSON(s, map[string]any{"image": values(12, 1)}).Code)
@@ -103,7 +103,7 @@ func TestNotFinite(t *testing.T) {
 	}
 	refused(t, postJSON(s, map[string]any{"image": white}), http.StatusServiceUnavailable,
 		"the model's output 0: got NaN, want finite numbers")
-	assert.ErrorContains(t, s.Ready(), "the model's output 0 is NaN")
+	assert.ErrorContains(t, s.Ready(), "the model's output 0: got NaN")
 	assert.Equal(t, 200, postJSON(s, map[string]any{"image": make([]float64, 12)}).Code, "a finite answer is given")
 }
 
