@@ -24,8 +24,8 @@ func SoftmaxCrossEntropy(x, target *G.Node) (*G.Node, error) {
 //
 //	∂L/∂x[c] = (p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = p[c]·(1[c=k] - p[k]) / N
 //
-// The check stores the target's rows for both, and the forward pass p. The gradient also comes after x, which
-// it doesn't read: the second derivatives are with respect to x.
+// The check stores the target's rows for both, and the forward pass p. The gradient also comes
+// after x, which it doesn't read: the second derivatives are with respect to x.
 func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
 	if err := checkTarget(x, t); err != nil {

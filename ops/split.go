@@ -32,9 +32,10 @@ func Split(op G.Op, p *Part) error {
 	return s.split(p)
 }
 
-// Late tells an op that computes the gradient of a split op that its result is read after [Part.Finish]
-// only. The gradients of the weights and the biases of Conv2D and Affine, also fused with others, are
-// then exchanged with the peers while the gradients of earlier layers are computed. It does nothing to other ops.
+// Late tells an op that computes the gradient of a split op that its result is read after
+// [Part.Finish] only. The gradients of the weights and the biases of Conv2D and Affine, also fused
+// with others, are then exchanged with the peers while the gradients of earlier layers are
+// computed. It does nothing to other ops.
 func Late(op G.Op) {
 	if l, ok := op.(interface{ beLate() }); ok {
 		l.beLate()
