@@ -127,7 +127,7 @@ type broadcast struct {
 	images  int
 	width   int   // of the last axis
 	first   []int // for each row of a sample, the operand's element of its first number
-	step    int   // between the operand's elements of neighbours in a row: 0 or 1
+	step    int   // between the operand's elements of neighbors in a row: 0 or 1
 	operand int   // elements of the operand
 }
 

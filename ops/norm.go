@@ -9,7 +9,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// normalizer is a kernel that normalises x by the mean and the variance of sets of its values.
+// normalizer is a kernel that normalizes x by the mean and the variance of sets of its values.
 // BackwardWeights must run before the other backward functions: it stores the sums that they use.
 type normalizer[T kernel.Float] interface {
 	Forward(x, weight, bias, y []T)
@@ -80,7 +80,7 @@ func normVJPs[T kernel.Float](x tensor.Shape, sets normSets, eps float64, k func
 	return []vjp[T]{dx, dw, db}
 }
 
-// checkNorm checks the operands of a normalisation, x first: (N, C, H, W) or (N, C), and then
+// checkNorm checks the operands of a normalization, x first: (N, C, H, W) or (N, C), and then
 // vectors with one number for each channel.
 func checkNorm(in []tensor.Shape, eps float64) error {
 	x := in[0]
