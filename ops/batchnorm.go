@@ -59,7 +59,7 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	}
 	x := in[0]
 	if x[0]*planeOf(x) == 1 {
-		return rule[T]{}, fmt.Errorf("input has shape %v: want more than one value for each channel", x)
+		return rule[T]{}, fmt.Errorf("input: got shape %v, want more than one value for each channel", x)
 	}
 	b.kernel = sync.OnceValue(func() *kernel.Norm[T] {
 		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: b.eps})
@@ -77,7 +77,7 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 // batch.
 func (b *batchNorm[T]) split(p *Part) error {
 	if p.Turns() > 1 {
-		return fmt.Errorf("batch in %d turns, want 1: each image is normalized by the whole batch", p.Turns())
+		return fmt.Errorf("turns: got %d, want 1: each image is normalized by the whole batch", p.Turns())
 	}
 	b.kernel().Split(p)
 	return nil

@@ -25,7 +25,7 @@ func groupNorm[T kernel.Float](groups int, eps float64) builder[T] {
 			return rule[T]{}, err
 		}
 		if channels := in[0][1]; groups < 1 || channels%groups != 0 {
-			return rule[T]{}, fmt.Errorf("%d groups: want a number that divides the %d channels", groups, channels)
+			return rule[T]{}, fmt.Errorf("groups: got %d, want a number that divides the %d channels", groups, channels)
 		}
 		x, attributes := in[0], fmt.Sprintf("groups %d, eps %g", groups, eps)
 		return normRule(x, groupSets(x, groups), eps, attributes, groupKernel[T](x, groups, eps)), nil

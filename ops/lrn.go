@@ -50,7 +50,8 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 		}
 		if n.Size < 1 || !(n.K > 0) || !(n.Alpha >= 0) || !finite(n.K, n.Alpha, n.Beta) {
 			return rule[T]{}, fmt.Errorf(
-				"size %d, k %g, alpha %g, beta %g: want size at least 1, k above 0, alpha at least 0, all finite",
+				"constants: got size %d, k %g, alpha %g, beta %g, "+
+					"want size at least 1, k above 0, alpha at least 0, all finite",
 				n.Size, n.K, n.Alpha, n.Beta,
 			)
 		}

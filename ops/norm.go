@@ -85,16 +85,16 @@ func normVJPs[T kernel.Float](x tensor.Shape, sets normSets, eps float64, k func
 func checkNorm(in []tensor.Shape, eps float64) error {
 	x := in[0]
 	if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {
-		return fmt.Errorf("input has shape %v: want (N, C, H, W) or (N, C)", x)
+		return fmt.Errorf("input: got shape %v, want (N, C, H, W) or (N, C)", x)
 	}
 	for i, s := range in[1:] {
 		if s.Dims() != 1 || s[0] != x[1] {
 			name := [...]string{"weight", "bias", "mean", "variance"}[i]
-			return fmt.Errorf("%s has shape %v: want (%d), one for each channel", name, s, x[1])
+			return fmt.Errorf("%s: got shape %v, want (%d), one for each channel", name, s, x[1])
 		}
 	}
 	if !(eps > 0) || !finite(eps) {
-		return fmt.Errorf("eps is %g: want a finite number above 0", eps)
+		return fmt.Errorf("eps: got %g, want a finite number above 0", eps)
 	}
 	return nil
 }
