@@ -146,7 +146,7 @@ func TestPrint(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, r.print(&out))
 	assert.Equal(t, `Some CPU, go1.26, 3 rounds in turn
-the machine was busy (load 8.1 before the start): the ratios favour us, because PyTorch's threads wait for each other
+the machine was busy (load 8.1 before the start): the ratios favor us, because PyTorch's threads wait for each other
 OpenBLAS: python3: no such file
 PyTorch: 2.0
 

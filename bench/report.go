@@ -134,7 +134,7 @@ func median(values []float64) float64 {
 func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s, %s, %d rounds in turn\n", cmp.Or(r.CPU, "unknown CPU"), r.Go, r.Rounds)
 	if r.Load > busyLoad {
-		fmt.Fprintf(out, "the machine was busy (load %.2g before the start): the ratios favour us, "+
+		fmt.Fprintf(out, "the machine was busy (load %.2g before the start): the ratios favor us, "+
 			"because PyTorch's threads wait for each other\n", r.Load)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Peers)) {

@@ -31,7 +31,8 @@ func (n LRN) Output(in ...tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	if n.Size < 1 || n.Size > maxSide || !(n.K > 0) || !(n.Alpha >= 0) {
-		return nil, fmt.Errorf("size %d, k %g, alpha %g: want a size from 1 to %d, k above 0, alpha of at least 0",
+		return nil, fmt.Errorf(
+			"constants: got size %d, k %g, alpha %g, want a size from 1 to %d, k above 0, alpha of at least 0",
 			n.Size, n.K, n.Alpha, maxSide)
 	}
 	return in[0], nil

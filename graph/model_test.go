@@ -60,7 +60,7 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 2 "conv1" (Conv2D{Kernel: Square(3)}, input (1, 28, 28)): got 0 filters, want at least 1`,
 			image, conv(graph.Conv2D{Kernel: graph.Square(3)})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Pair{0, 3}}, input (1, 28, 28)): height: ` +
-			`kernel 0, stride 1, dilation 1, pad 0: ` +
+			`window: got kernel 0, stride 1, dilation 1, pad 0, ` +
 			`want kernel, stride and dilation of at least 1, pad of at least 0`,
 			image, conv(graph.Conv2D{Filters: 1, Kernel: graph.Pair{0, 3}})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 9, Kernel: Square(3), Groups: 2}, input (6, 28, 28)): ` +
@@ -76,14 +76,14 @@ func TestModelErrors(t *testing.T) {
 			` input (6, 28, 28)): got connections for 2 filters in 1 groups, want 3 filters in 1 group`,
 			wide, conv(graph.Conv2D{Filters: 3, Kernel: graph.Square(3), Connections: [][]int{{0}, {1}}})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 2, Kernel: Square(3), Connections: [][]int{{0}, {}}},` +
-			` input (6, 28, 28)): output channel 1 is connected to no input`,
+			` input (6, 28, 28)): connections of output channel 1: got none, want at least one`,
 			wide, conv(graph.Conv2D{Filters: 2, Kernel: graph.Square(3), Connections: [][]int{{0}, {}}})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{2, 2}}},` +
-			` input (6, 28, 28)): connections of output channel 0 are [2 2]: ` +
+			` input (6, 28, 28)): connections of output channel 0: got [2 2], ` +
 			`want channels 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{2, 2}}})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3), Connections: [][]int{{0, 6}}},` +
-			` input (6, 28, 28)): connections of output channel 0 are [0 6]: ` +
+			` input (6, 28, 28)): connections of output channel 0: got [0 6], ` +
 			`want channels 0 to 5 in increasing order`,
 			wide, conv(graph.Conv2D{Filters: 1, Kernel: graph.Square(3), Connections: [][]int{{0, 6}}})},
 		{`model "m": layer 2 "conv1" (Conv2D{Filters: 1, Kernel: Square(3)}, input (5)): input: got (5), ` +
@@ -93,14 +93,14 @@ func TestModelErrors(t *testing.T) {
 			`a window of 29 doesn't fit an input of 28 padded to 28`,
 			image, []graph.Part{graph.MaxPool{Kernel: graph.Square(29)}}},
 		{`model "m": layer 1 "pool1" (AvgPool{Kernel: Square(2), Pad: Square(2)}, input (1, 28, 28)): height: ` +
-			`pad 2 isn't smaller than the kernel 2: a window would see only padding`,
+			`pad: got 2, want less than the kernel 2: a window would see only padding`,
 			image, []graph.Part{graph.AvgPool{Kernel: graph.Square(2), Pad: graph.Square(2)}}},
 		{`model "m": layer 1 "pool1" (MaxPool{Kernel: Pair{2, 3}, Stride: Square(3), Pad: Pair{2, 0}},` +
-			` input (1, 28, 28)): height: pad 2 isn't smaller than the kernel 2: a window would see only padding`,
+			` input (1, 28, 28)): height: pad: got 2, want less than the kernel 2: a window would see only padding`,
 			image, []graph.Part{graph.MaxPool{Kernel: graph.Pair{2, 3}, Stride: graph.Square(3),
 				Pad: graph.Pair{2, 0}}}},
-		{`model "m": layer 1 "pool1" (Subsample{}, input (1, 28, 28)): height: kernel 0, stride 0, ` +
-			`dilation 1, pad 0: ` +
+		{`model "m": layer 1 "pool1" (Subsample{}, input (1, 28, 28)): height: ` +
+			`window: got kernel 0, stride 0, dilation 1, pad 0, ` +
 			`want kernel, stride and dilation of at least 1, pad of at least 0`,
 			image, []graph.Part{graph.Subsample{}}},
 		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{0, 0, 0, 0, …}},` +
@@ -118,14 +118,14 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A: ` +
 			`got 1e+60, want a finite number of float32`,
 			image, []graph.Part{graph.Tanh{A: 1e60}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, ` +
-			`and an a that isn't 0`,
+		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): ` +
+			`a and b: got 1e-60 and 1, want finite numbers, and an a that isn't 0`,
 			image, []graph.Part{graph.Tanh{A: 1e-60}}},
 		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): ` +
-			`std of channel 0 is 1e-60: 1/std overflows float32`,
+			`std of channel 0: got 1e-60, want 1/std in the range of float32`,
 			image, []graph.Part{graph.Normalize{Mean: []float64{0}, Std: []float64{1e-60}}}},
-		{`model "m": layer 1 "lrn1" (LRN{K: 2, Alpha: 1}, input (1, 28, 28)): size 0, k 2, alpha 1: ` +
-			`want a size from 1 to 1048576, k above 0, alpha of at least 0`,
+		{`model "m": layer 1 "lrn1" (LRN{K: 2, Alpha: 1}, input (1, 28, 28)): ` +
+			`constants: got size 0, k 2, alpha 1, want a size from 1 to 1048576, k above 0, alpha of at least 0`,
 			image, []graph.Part{graph.LRN{K: 2, Alpha: 1}}},
 		{`model "m": layer 3 (Sigmoid{}): the name "relu1" is taken by an earlier layer`,
 			image, []graph.Part{graph.ReLU{}, graph.Affine{Units: 1}, graph.Sigmoid{Name: "relu1"}}},
@@ -134,16 +134,17 @@ func TestModelErrors(t *testing.T) {
 		{`model "m": layer 2 is nil`, image, []graph.Part{graph.ReLU{}, nil}},
 		{`model "m": layer 2 is nil`, image, []graph.Part{graph.ReLU{}, (*graph.Conv2D)(nil)}},
 		{`model "m": layer 1 is a *graph.Softmax: want a graph.Softmax`, image, []graph.Part{&graph.Softmax{}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: NaN}, input (1, 28, 28)): a is NaN, b 1: want finite numbers, ` +
-			`and an a that isn't 0`, image, []graph.Part{graph.Tanh{A: math.NaN()}}},
+		{`model "m": layer 1 "tanh1" (Tanh{A: NaN}, input (1, 28, 28)): ` +
+			`a and b: got NaN and 1, want finite numbers, and an a that isn't 0`,
+			image, []graph.Part{graph.Tanh{A: math.NaN()}}},
 		{`model "m": layer 1 "tanh1" (Tanh{A: 1e+60}, input (1, 28, 28)): A: ` +
 			`got 1e+60, want a finite number of float32`,
 			image, []graph.Part{graph.Tanh{A: 1e60}}},
-		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): a is 1e-60, b 1: want finite numbers, ` +
-			`and an a that isn't 0`,
+		{`model "m": layer 1 "tanh1" (Tanh{A: 1e-60}, input (1, 28, 28)): ` +
+			`a and b: got 1e-60 and 1, want finite numbers, and an a that isn't 0`,
 			image, []graph.Part{graph.Tanh{A: 1e-60}}},
 		{`model "m": layer 1 "normalize1" (Normalize{Mean: []float64{0}, Std: []float64{1e-60}}, input (1, 28, 28)): ` +
-			`std of channel 0 is 1e-60: 1/std overflows float32`,
+			`std of channel 0: got 1e-60, want 1/std in the range of float32`,
 			image, []graph.Part{graph.Normalize{Mean: []float64{0}, Std: []float64{1e-60}}}},
 		{`model "m": layer 1 "lrn1" (LRN{Size: 5, K: 1, Beta: +Inf}, input (1, 28, 28)): Beta: got +Inf, ` +
 			`want a finite number of float32`,
@@ -213,8 +214,8 @@ func TestAbsurdSizesAreRefused(t *testing.T) {
 		{`layer 1 "pool1" (MaxPool{Kernel: Square(4611686018427387904), Stride: Square(1)}, input (1, 28, 28)): ` +
 			`got 4611686018427387904 in a window's sizes, want at most 1048576`,
 			image, []graph.Part{graph.MaxPool{Kernel: graph.Square(1 << 62), Stride: graph.Square(1)}}},
-		{`layer 1 "lrn1" (LRN{Size: 1099511627776, K: 1, Alpha: 1}, input (1, 28, 28)): size 1099511627776, k 1, ` +
-			`alpha 1: want a size from 1 to 1048576`,
+		{`layer 1 "lrn1" (LRN{Size: 1099511627776, K: 1, Alpha: 1}, input (1, 28, 28)): ` +
+			`constants: got size 1099511627776, k 1, alpha 1, want a size from 1 to 1048576`,
 			image, []graph.Part{graph.LRN{Size: 1 << 40, K: 1, Alpha: 1}}},
 		{`layer 3 "relu3" (ReLU{}, input (1024, 1024, 1024)): output: got (1024, 1024, 1024), want at most`,
 			tensor.Shape{1 << 10, 1 << 10, 1 << 10}, []graph.Part{graph.ReLU{}, graph.ReLU{}, graph.ReLU{}}},

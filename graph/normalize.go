@@ -36,7 +36,7 @@ func (n Normalize) Output(in ...tensor.Shape) (tensor.Shape, error) {
 			return nil, fmt.Errorf("std of channel %d: got %g, want more than 0", c, std)
 		}
 		if !inFloat32(1 / std) {
-			return nil, fmt.Errorf("std of channel %d is %g: 1/std overflows float32", c, std)
+			return nil, fmt.Errorf("std of channel %d: got %g, want 1/std in the range of float32", c, std)
 		}
 	}
 	return in[0], nil

@@ -141,7 +141,8 @@ func TestGradientsAreExchangedMeanwhile(t *testing.T) {
 					assert.NoError(t, err)
 					assert.Zero(t, recording.underWay)
 				}
-				assert.GreaterOrEqual(t, recording.most, 4, "the results of three layers, and the exchange of the first")
+				assert.GreaterOrEqual(t, recording.most, 4,
+					"the results of three layers, and the exchange of the first")
 			})
 		}
 		running.Wait()
@@ -231,7 +232,9 @@ func inParts(t *testing.T, spec *Spec, model []Option, batch, ranks int, options
 
 // inTurns returns the outcome of one process that computes the batch in turns, unless the network
 // doesn't support it.
-func inTurns(t *testing.T, spec *Spec, model []Option, batch, turns int, options []StepOption) (_ outcome, refused bool) {
+func inTurns(
+	t *testing.T, spec *Spec, model []Option, batch, turns int, options []StepOption,
+) (_ outcome, refused bool) {
 	t.Helper()
 	part, err := ops.NewPart(batch, turns, nil)
 	if err != nil {

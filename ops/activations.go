@@ -50,7 +50,7 @@ func LeakyReLUFunction(alpha float64) Function {
 		PiecewiseLinear: true,
 		single:          kernel.LeakyReLU(float32(alpha)),
 		refusal: unless(finite32(alpha) && alpha >= 0,
-			"alpha is %g: want a finite number of at least 0", alpha),
+			"alpha: got %g, want a finite number of at least 0", alpha),
 	}
 }
 
@@ -68,7 +68,8 @@ func ClipFunction(low, high float64) Function {
 		SlopeFromResult: inside,
 		PiecewiseLinear: true,
 		single:          kernel.ClippedLine(1, 0, float32(low), float32(high)),
-		refusal:         unless(float32(low) < float32(high), "low is %g, high %g: want a low below high", low, high),
+		refusal: unless(
+			float32(low) < float32(high), "low and high: got %g and %g, want a low below high", low, high),
 	}
 }
 
@@ -80,7 +81,7 @@ func ELU(x *G.Node, alpha float64) (*G.Node, error) { return ELUFunction(alpha).
 func ELUFunction(alpha float64) Function {
 	return expLinear(1, alpha, 1, Function{
 		Name: "ELU", Formula: "x if x > 0, else alpha·(e^x - 1)", Constants: []Constant{{"alpha", alpha}},
-		refusal: unless(finite32(alpha) && alpha >= 0, "alpha is %g: want a finite number of at least 0", alpha),
+		refusal: unless(finite32(alpha) && alpha >= 0, "alpha: got %g, want a finite number of at least 0", alpha),
 	})
 }
 
@@ -105,7 +106,7 @@ func CELUFunction(alpha float64) Function {
 	return expLinear(1, alpha, 1/alpha, Function{
 		Name: "CELU", Formula: "x if x > 0, else alpha·(e^(x/alpha) - 1)", Constants: []Constant{{"alpha", alpha}},
 		refusal: unless(finite32(alpha, 1/alpha) && alpha > 0,
-			"alpha is %g: want a number above 0, finite like its inverse", alpha),
+			"alpha: got %g, want a number above 0, finite like its inverse", alpha),
 	})
 }
 
@@ -158,7 +159,8 @@ func HardSigmoidFunction(alpha, beta float64) Function {
 		SlopeFromResult: slope,
 		PiecewiseLinear: true,
 		single:          kernel.ClippedLine(float32(alpha), float32(beta), 0, 1),
-		refusal:         unless(finite32(alpha, beta), "alpha is %g, beta %g: want finite numbers", alpha, beta),
+		refusal: unless(
+			finite32(alpha, beta), "alpha and beta: got %g and %g, want finite numbers", alpha, beta),
 	}
 }
 
@@ -180,7 +182,7 @@ func TanhFunction(a, b float64) Function {
 		single:          tanhCurve[float32](a, b),
 		double:          tanhCurve[float64](a, b),
 		refusal: unless(float32(a) != 0 && finite(a, b),
-			"a is %g, b %g: want finite numbers, and an a that isn't 0", a, b),
+			"a and b: got %g and %g, want finite numbers, and an a that isn't 0", a, b),
 	}
 	if a != 1 || b != 1 {
 		f.Formula, f.Constants = "a·tanh(b·x)", []Constant{{"a", a}, {"b", b}}

@@ -26,7 +26,7 @@ func Add(inputs ...*G.Node) (*G.Node, error) {
 func add[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	for i, s := range in {
 		if !slices.Equal(s, in[0]) {
-			return rule[T]{}, fmt.Errorf("input %d has shape %v, input 0 has %v: want one shape", i, s, in[0])
+			return rule[T]{}, fmt.Errorf("input %d: got shape %v, want %v like input 0", i, s, in[0])
 		}
 	}
 	sum := kernel.NewSum[T]()

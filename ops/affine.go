@@ -47,16 +47,16 @@ func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T]
 func checkAffine(in []tensor.Shape) error {
 	x, w := in[0], in[1]
 	if x.Dims() < 2 || x.TotalSize() == 0 {
-		return fmt.Errorf("input has shape %v: want (N, features)", x)
+		return fmt.Errorf("input: got shape %v, want (N, features)", x)
 	}
 	if w.Dims() != 2 || w.TotalSize() == 0 {
-		return fmt.Errorf("weight has shape %v: want (out, in)", w)
+		return fmt.Errorf("weight: got shape %v, want (out, in)", w)
 	}
 	if w[1] != features(x) {
-		return fmt.Errorf("input has %d features (shape %v), the weight %v takes %d", features(x), x, w, w[1])
+		return fmt.Errorf("input: got %d features (shape %v), want %d for the weight %v", features(x), x, w[1], w)
 	}
 	if len(in) > 2 && (in[2].Dims() != 1 || in[2][0] != w[0]) {
-		return fmt.Errorf("bias has shape %v: want (%d), one for each row of the weight", in[2], w[0])
+		return fmt.Errorf("bias: got shape %v, want (%d), one for each row of the weight", in[2], w[0])
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func Again(n *G.Node, inputs G.Nodes, after *G.Node) (*G.Node, error) {
 		again(inputs G.Nodes, after *G.Node) (*G.Node, error)
 	})
 	if !ok {
-		return nil, fmt.Errorf("Again: %v is not a forward op of this package", n.Op())
+		return nil, fmt.Errorf("Again: got %v, want a forward op of this package", n.Op())
 	}
 	return op.again(inputs, after)
 }

@@ -35,7 +35,7 @@ func AliasingOf(op G.Op) (Aliasing, bool) {
 func SetBuffer(op G.Op, memory *tensor.Dense) error {
 	p, ok := op.(buffered)
 	if !ok {
-		return fmt.Errorf("%v is not an op of this package: its result takes no buffer", op)
+		return fmt.Errorf("buffer: got %v to write to it, want an op of this package", op)
 	}
 	return p.setBuffer(memory)
 }
@@ -53,10 +53,10 @@ func (a *adapter[T]) setBuffer(memory *tensor.Dense) error {
 		return fmt.Errorf("%s: buffer: %w", a, err)
 	}
 	if memory.RequiresIterator() || memory.DataOrder().IsColMajor() {
-		return fmt.Errorf("%s: buffer is a view or column-major, want contiguous row-major memory", a)
+		return fmt.Errorf("%s: buffer: got a view or column-major memory, want contiguous row-major memory", a)
 	}
 	if a.output.IsScalar() || len(data) != a.output.TotalSize() {
-		return fmt.Errorf("%s: buffer has %d elements, want %v", a, len(data), a.output)
+		return fmt.Errorf("%s: buffer: got %d elements, want %v", a, len(data), a.output)
 	}
 	a.value, a.out = tensor.New(tensor.WithShape(a.output...), tensor.WithBacking(data)), data
 	return nil

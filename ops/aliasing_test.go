@@ -102,16 +102,18 @@ func TestSetBufferRefuses(t *testing.T) {
 		return tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
 	}
 	assert.NoError(t, ops.SetBuffer(y.Op(), of(tensor.Float64, 6)))
-	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float32, 6)), "ReLU: buffer: value is float32, want float64")
-	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float64, 7)), "ReLU: buffer has 7 elements, want (2, 3)")
-	assert.EqualError(t, ops.SetBuffer(y.Op(), nil), "ReLU: buffer: value is nil: want a dense tensor")
+	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float32, 6)), "ReLU: buffer: value: got float32, want float64")
+	assert.EqualError(t, ops.SetBuffer(y.Op(), of(tensor.Float64, 7)), "ReLU: buffer: got 7 elements, want (2, 3)")
+	assert.EqualError(t, ops.SetBuffer(y.Op(), nil), "ReLU: buffer: value: got nil, want a dense tensor")
 	column, err := of(tensor.Float64, 6, 2).Slice(nil, G.S(0))
 	require.NoError(t, err)
-	assert.ErrorContains(t, ops.SetBuffer(y.Op(), column.(*tensor.Dense)), "ReLU: buffer is a view or column-major")
+	assert.ErrorContains(t, ops.SetBuffer(y.Op(), column.(*tensor.Dense)),
+		"ReLU: buffer: got a view or column-major memory, want contiguous row-major memory")
 	loss := G.Must(ops.SoftmaxCrossEntropy(x, node(g, "t", tensor.Shape{2}, 0, 1)))
 	assert.ErrorContains(t, ops.SetBuffer(loss.Op(), of(tensor.Float64, 1)), "want ()")
 	square := G.Must(G.Square(x))
-	assert.ErrorContains(t, ops.SetBuffer(square.Op(), of(tensor.Float64, 6)), "is not an op of this package")
+	assert.ErrorContains(t, ops.SetBuffer(square.Op(), of(tensor.Float64, 6)),
+		"to write to it, want an op of this package")
 	_, ours := ops.AliasingOf(square.Op())
 	assert.False(t, ours)
 }

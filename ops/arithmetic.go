@@ -116,7 +116,7 @@ func share[T kernel.Float](wins, equal bool, dy T) T {
 
 func pairwise[T kernel.Float](in []tensor.Shape, f func(a, b T) T, da, db vjp[T]) (rule[T], error) {
 	if !slices.Equal(in[0], in[1]) {
-		return rule[T]{}, fmt.Errorf("inputs have shapes %v and %v: want one shape", in[0], in[1])
+		return rule[T]{}, fmt.Errorf("inputs: got shapes %v and %v, want one shape", in[0], in[1])
 	}
 	return rule[T]{
 		output:      in[0],

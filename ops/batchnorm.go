@@ -10,22 +10,22 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// BatchNorm is batch normalisation in training (Ioffe and Szegedy 2015, algorithm 1) of x
-// (N, C, H, W) or (N, C): each channel is normalised by its mean and its biased variance over the
+// BatchNorm is batch normalization in training (Ioffe and Szegedy 2015, algorithm 1) of x
+// (N, C, H, W) or (N, C): each channel is normalized by its mean and its biased variance over the
 // batch and the plane, multiplied by weight (C), and bias (C) is added.
 //
 // mean and variance (C) are for a running estimate, as in PyTorch:
 //
 //	running = (1 - momentum)·running + momentum·batch
 //
-// so the variance is unbiased: M/(M-1) times the variance that normalises x, M = N·H·W. Both are
+// so the variance is unbiased: M/(M-1) times the variance that normalizes x, M = N·H·W. Both are
 // computed after y in every run, and have no gradient.
 func BatchNorm(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
 	return batchNormOps("BatchNorm", false, x, weight, bias, eps)
 }
 
 // BatchNormReLU is [BatchNorm] followed by [ReLU] in one pass: the rectifier is applied before the
-// normalised values go to memory. Results and gradients are the same to the bit.
+// normalized values go to memory. Results and gradients are the same to the bit.
 func BatchNormReLU(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
 	return batchNormOps("BatchNormReLU", true, x, weight, bias, eps)
 }
@@ -44,7 +44,7 @@ func batchNormOps(name string, relu bool, x, weight, bias *G.Node, eps float64) 
 	return y, mean, variance, nil
 }
 
-// batchNorm is the three ops of one batch normalisation, which share a kernel.
+// batchNorm is the three ops of one batch normalization, which share a kernel.
 type batchNorm[T kernel.Float] struct {
 	eps    float64
 	relu   bool                   // y is rectified
@@ -59,7 +59,7 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	}
 	x := in[0]
 	if x[0]*planeOf(x) == 1 {
-		return rule[T]{}, fmt.Errorf("input has shape %v: want more than one value for each channel", x)
+		return rule[T]{}, fmt.Errorf("input: got shape %v, want more than one value for each channel", x)
 	}
 	b.kernel = sync.OnceValue(func() *kernel.Norm[T] {
 		return kernel.NewNorm[T](kernel.NormShape{Batch: x[0], Channels: x[1], Plane: planeOf(x), Eps: b.eps})
@@ -73,11 +73,11 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	return r, nil
 }
 
-// split refuses several turns: each image is normalised by the mean and the variance of the whole
+// split refuses several turns: each image is normalized by the mean and the variance of the whole
 // batch.
 func (b *batchNorm[T]) split(p *Part) error {
 	if p.Turns() > 1 {
-		return fmt.Errorf("batch in %d turns, want 1: each image is normalised by the whole batch", p.Turns())
+		return fmt.Errorf("turns: got %d, want 1: each image is normalized by the whole batch", p.Turns())
 	}
 	b.kernel().Split(p)
 	return nil

@@ -47,7 +47,7 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			for i, t := range in[1] {
 				if !(t >= 0 && t <= 1) {
 					return fmt.Errorf(
-						"target of row %d is %v at index %d: want 0 to 1", i/features(x), t, i%features(x),
+						"target of row %d at index %d: got %v, want 0 to 1", i/features(x), i%features(x), t,
 					)
 				}
 			}
@@ -63,10 +63,10 @@ func binaryCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 // checkSameTarget wants a target for each element of x. what names x in errors.
 func checkSameTarget(what string, x, target tensor.Shape) error {
 	if x.Dims() < 1 || x.TotalSize() == 0 {
-		return fmt.Errorf("%s have shape %v: want (N, …)", what, x)
+		return fmt.Errorf("%s: got shape %v, want (N, …)", what, x)
 	}
 	if !slices.Equal(x, target) {
-		return fmt.Errorf("target has shape %v: want %v like the %s", target, x, what)
+		return fmt.Errorf("target: got shape %v, want %v like the %s", target, x, what)
 	}
 	return nil
 }

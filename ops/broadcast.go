@@ -127,23 +127,23 @@ type broadcast struct {
 	images  int
 	width   int   // of the last axis
 	first   []int // for each row of a sample, the operand's element of its first number
-	step    int   // between the operand's elements of neighbours in a row: 0 or 1
+	step    int   // between the operand's elements of neighbors in a row: 0 or 1
 	operand int   // elements of the operand
 }
 
 // broadcastIndices checks w and b, which must be of one shape, against the samples of x.
 func broadcastIndices(x, w, b tensor.Shape) (*broadcast, error) {
 	if x.Dims() < 2 || x.TotalSize() == 0 {
-		return nil, fmt.Errorf("input has shape %v: want (N, …)", x)
+		return nil, fmt.Errorf("input: got shape %v, want (N, …)", x)
 	}
 	sample := x[1:]
 	if !w.Eq(b) || len(w) != len(sample) {
-		return nil, fmt.Errorf("factors have shape %v, terms have %v: want one shape of %d axes", w, b, len(sample))
+		return nil, fmt.Errorf("factors and terms: got shapes %v and %v, want one shape of %d axes", w, b, len(sample))
 	}
 	for axis, n := range w {
 		if n != 1 && n != sample[axis] {
 			return nil, fmt.Errorf(
-				"factors or terms have shape %v: want %v, or 1 for any size", w, tensor.Shape(sample),
+				"factors and terms: got shape %v, want %v, or 1 for any size", w, tensor.Shape(sample),
 			)
 		}
 	}

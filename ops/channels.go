@@ -7,9 +7,9 @@ import (
 )
 
 // checkChannels wants a batch of images or vectors.
-func checkChannels(x tensor.Shape) error {
+func checkChannels(name string, x tensor.Shape) error {
 	if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {
-		return fmt.Errorf("input has shape %v: want (N, C, H, W) or (N, C)", x)
+		return fmt.Errorf("%s: got shape %v, want (N, C, H, W) or (N, C)", name, x)
 	}
 	return nil
 }

@@ -21,13 +21,13 @@ func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
 func shuffle[T kernel.Float](groups int) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		x := in[0]
-		if err := checkChannels(x); err != nil {
+		if err := checkChannels("input", x); err != nil {
 			return rule[T]{}, err
 		}
 		channels, plane := x[1], planeSize(x)
 		if groups < 1 || channels%groups != 0 {
 			return rule[T]{}, fmt.Errorf(
-				"%d groups: want a divisor of the %d channels of input %v", groups, channels, x,
+				"groups: got %d, want a divisor of the %d channels of input %v", groups, channels, x,
 			)
 		}
 		from := func(i int) int {

@@ -50,12 +50,12 @@ func concat[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 // joinedChannels returns the sum of the inputs' channels. All other sizes must agree.
 func joinedChannels(in []tensor.Shape) (channels int, err error) {
 	for i, x := range in {
-		if err := checkChannels(x); err != nil {
-			return 0, fmt.Errorf("input %d: %w", i, err)
+		if err := checkChannels(fmt.Sprintf("input %d", i), x); err != nil {
+			return 0, err
 		}
 		if !slices.Equal(withChannels(x, 0), withChannels(in[0], 0)) {
 			return 0, fmt.Errorf(
-				"input %d has shape %v, input 0 has %v: want shapes that differ only in channels", i, x, in[0],
+				"input %d: got shape %v, want %v like input 0, but for the channels", i, x, in[0],
 			)
 		}
 		if x[1] > math.MaxInt-channels {

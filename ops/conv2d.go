@@ -84,24 +84,25 @@ func convShape(in []tensor.Shape, c Conv) (kernel.ConvShape, error) {
 	}
 	if w.Dims() != 4 || w.TotalSize() == 0 {
 		return kernel.ConvShape{}, fmt.Errorf(
-			"weight has shape %v: want (out channels, in channels / groups, height, width)", w,
+			"weight: got shape %v, want (out channels, in channels / groups, height, width)", w,
 		)
 	}
 	if c.Groups < 1 {
-		return kernel.ConvShape{}, fmt.Errorf("%d groups: want at least 1", c.Groups)
+		return kernel.ConvShape{}, fmt.Errorf("groups: got %d, want at least 1", c.Groups)
 	}
 	if x[1]%c.Groups != 0 || w[0]%c.Groups != 0 {
 		return kernel.ConvShape{}, fmt.Errorf(
-			"%d input and %d output channels don't divide into %d groups", x[1], w[0], c.Groups,
+			"groups: got %d for %d input and %d output channels, want a divisor of both", c.Groups, x[1], w[0],
 		)
 	}
 	if w[1]*c.Groups != x[1] {
 		return kernel.ConvShape{}, fmt.Errorf(
-			"input %v has %d channels, the weight %v in %d groups takes %d", x, x[1], w, c.Groups, w[1]*c.Groups,
+			"input: got %d channels (shape %v), want %d for the weight %v in %d groups", x[1], x, w[1]*c.Groups, w,
+			c.Groups,
 		)
 	}
 	if len(in) > 2 && (in[2].Dims() != 1 || in[2][0] != w[0]) {
-		return kernel.ConvShape{}, fmt.Errorf("bias has shape %v: want (%d), one for each output channel", in[2], w[0])
+		return kernel.ConvShape{}, fmt.Errorf("bias: got shape %v, want (%d), one for each output channel", in[2], w[0])
 	}
 	axes := c.axes(Pair{x[2], x[3]}, Pair{w[2], w[3]})
 	if _, err := outputPlane(axes); err != nil {

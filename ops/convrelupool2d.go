@@ -24,7 +24,7 @@ func ConvReLUPool2D(x, w, b *G.Node, c Conv, p Pool) (*G.Node, error) {
 //	dconv[h] = Σ dy·1[y > 0] over the windows whose a is h
 //
 // and then through the convolution (see conv2D). dx and dw each compute dconv again, image by
-// image, which is cheaper than storing it. db adds the sums of planes that dw makes of the same dconv.
+// image, which is cheaper than storing it. db adds the sums of planes that dw makes of dconv.
 func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		conv, err := convShape(in, c)

@@ -24,8 +24,8 @@ func SoftmaxCrossEntropy(x, target *G.Node) (*G.Node, error) {
 //
 //	∂L/∂x[c] = (p[c] - t[c]) / N        ∂²L/∂x[c]∂x[k] = p[c]·(1[c=k] - p[k]) / N
 //
-// The check stores the target's rows for both, and the forward pass p. The gradient also comes after x, which
-// it doesn't read: the second derivatives are with respect to x.
+// The check stores the target's rows for both, and the forward pass p. The gradient also comes
+// after x, which it doesn't read: the second derivatives are with respect to x.
 func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
 	if err := checkTarget(x, t); err != nil {
@@ -64,7 +64,7 @@ func crossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 
 func checkTarget(x, t tensor.Shape) error {
 	if x.Dims() != 2 || x.TotalSize() == 0 {
-		return fmt.Errorf("logits have shape %v: want (N, classes)", x)
+		return fmt.Errorf("logits: got shape %v, want (N, classes)", x)
 	}
 	if t.Dims() == 1 && t[0] == x[0] {
 		return nil
@@ -72,7 +72,7 @@ func checkTarget(x, t tensor.Shape) error {
 	if t.Dims() == 2 && t.Eq(x) {
 		return nil
 	}
-	return fmt.Errorf("target has shape %v: want (%d), class numbers, or %v, distributions", t, x[0], x)
+	return fmt.Errorf("target: got shape %v, want (%d), class numbers, or %v, distributions", t, x[0], x)
 }
 
 // oneHotRows writes a row for each class number.
@@ -81,7 +81,7 @@ func oneHotRows[T kernel.Float](rows, numbers []T, classes int) error {
 	for i, t := range numbers {
 		c := int(t)
 		if T(c) != t || c < 0 || c >= classes {
-			return fmt.Errorf("target of row %d is %v: want a whole number from 0 to %d", i, t, classes-1)
+			return fmt.Errorf("target of row %d: got %v, want a whole number from 0 to %d", i, t, classes-1)
 		}
 		rows[i*classes+c] = 1
 	}
@@ -100,13 +100,13 @@ func distributionRows[T kernel.Float](rows, target []T, classes int) error {
 		for c, t := range target[at : at+classes] {
 			if !(t >= 0) || !finite(float64(t)) {
 				return fmt.Errorf(
-					"target of row %d is %v for class %d: want finite numbers of at least 0", at/classes, t, c,
+					"target of row %d for class %d: got %v, want a finite number of at least 0", at/classes, c, t,
 				)
 			}
 			sum += float64(t)
 		}
 		if !(math.Abs(sum-1) <= sumTolerance) {
-			return fmt.Errorf("target of row %d sums to %.6g, want 1", at/classes, sum)
+			return fmt.Errorf("target of row %d: got a sum of %.6g, want 1", at/classes, sum)
 		}
 	}
 	copy(rows, target)

@@ -1,5 +1,5 @@
 // Package ops holds the operations of convolutional networks as gorgonia nodes: convolution,
-// pooling, normalisation, activation and loss, with their gradients.
+// pooling, normalization, activation and loss, with their gradients.
 //
 // Each op is declared in one file as mathematics: a shape rule, a forward function and one
 // vector-Jacobian product per input (see rule.go). One adapter, in node.go, turns a rule into a

@@ -18,7 +18,7 @@ func Dot(a, b *G.Node) (*G.Node, error) { return apply("Dot", dot[float32], dot[
 // dot: y = Σ a·b, so da = dy·b and db = dy·a.
 func dot[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if !slices.Equal(in[0], in[1]) || in[0].TotalSize() == 0 {
-		return rule[T]{}, fmt.Errorf("inputs have shapes %v and %v: want one shape", in[0], in[1])
+		return rule[T]{}, fmt.Errorf("inputs: got shapes %v and %v, want one shape", in[0], in[1])
 	}
 	sum := func(a, b, y []T) { kernel.DotRows(1, len(a), a, b, y) }
 	scale := func(v, dy, out []T) { kernel.Normalize(1, 1, len(v), v, nil, dy, out) }

@@ -30,7 +30,7 @@ func (n *RNG) key() (at func() uint64) {
 // rngKey is rng's key for the op called name.
 func rngKey(name string, rng *RNG) (func() uint64, error) {
 	if rng == nil {
-		return nil, fmt.Errorf("%s: rng is nil, want a seed and a step", name)
+		return nil, fmt.Errorf("%s: rng: got nil, want a seed and a step", name)
 	}
 	return rng.key(), nil
 }
@@ -67,7 +67,7 @@ func dropout[T kernel.Float](rate float64, key func() uint64) builder[T] {
 
 func checkRate(rate float64) error {
 	if !(rate >= 0 && rate < 1) {
-		return fmt.Errorf("rate is %g: want at least 0 and less than 1", rate)
+		return fmt.Errorf("rate: got %g, want at least 0 and less than 1", rate)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func Flatten(x *G.Node) (*G.Node, error) {
 // flatten: y has x's elements in the same order, so dx has dy's.
 func flatten[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	if in[0].Dims() < 2 {
-		return rule[T]{}, fmt.Errorf("input has shape %v: want (N, …) with at least two dimensions", in[0])
+		return rule[T]{}, fmt.Errorf("input: got shape %v, want (N, …) with at least two dimensions", in[0])
 	}
 	y := tensor.Shape{in[0][0], features(in[0])}
 	return rule[T]{

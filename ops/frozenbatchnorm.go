@@ -11,7 +11,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// FrozenBatchNorm is batch normalisation with a given mean and variance (C), as in prediction with
+// FrozenBatchNorm is batch normalization with a given mean and variance (C), as in prediction with
 // the running statistics: y = (x - mean[c])/√(variance[c] + eps)·weight[c] + bias[c] for x (N, C,
 // H, W) or (N, C). The mean and the variance have no gradient.
 func FrozenBatchNorm(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {

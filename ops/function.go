@@ -69,10 +69,10 @@ func (f Function) String() string {
 // function's name in front.
 func (f Function) Check() error {
 	if f.Name == "" {
-		return fmt.Errorf("function has no name")
+		return fmt.Errorf("got no name, want one")
 	}
 	if f.Value == nil || f.Slope == nil {
-		return fmt.Errorf("function has no value or no slope, want both")
+		return fmt.Errorf("got no value or no slope, want both")
 	}
 	return f.refusal
 }

@@ -423,32 +423,33 @@ func TestLossesRefuseTargets(t *testing.T) {
 		want   string
 	}{
 		{ops.BinaryCrossEntropy, []float64{0, 1, 0.5, 1.01},
-			"BinaryCrossEntropy: target of row 1 is 1.01 at index 1: want 0 to 1"},
+			"BinaryCrossEntropy: target of row 1 at index 1: got 1.01, want 0 to 1"},
 		{ops.BinaryCrossEntropy, []float64{-0.1, 0, 0, 0},
-			"BinaryCrossEntropy: target of row 0 is -0.1 at index 0: want 0 to 1"},
+			"BinaryCrossEntropy: target of row 0 at index 0: got -0.1, want 0 to 1"},
 		{ops.BinaryCrossEntropy, []float64{0, 0, nan, 0},
-			"BinaryCrossEntropy: target of row 1 is NaN at index 0: want 0 to 1"},
+			"BinaryCrossEntropy: target of row 1 at index 0: got NaN, want 0 to 1"},
 		{ops.MeanSquaredError, []float64{0, nan, 0, 0},
-			"MeanSquaredError: target of row 0 is NaN at index 1: want a finite number"},
+			"MeanSquaredError: target of row 0 at index 1: got NaN, want a finite number"},
 		{ops.MeanSquaredError, []float64{0, 0, inf, 0},
-			"MeanSquaredError: target of row 1 is +Inf at index 0: want a finite number"},
+			"MeanSquaredError: target of row 1 at index 0: got +Inf, want a finite number"},
 		{ops.WeightedCrossEntropy, []float64{1, 0, -0.5, 3},
-			"WeightedCrossEntropy: target of row 1 is -0.5 for class 0: want finite numbers of at least 0"},
+			"WeightedCrossEntropy: target of row 1 for class 0: got -0.5, want a finite number of at least 0"},
 		{ops.WeightedCrossEntropy, []float64{1, nan, 0, 3},
-			"WeightedCrossEntropy: target of row 0 is NaN for class 1: want finite numbers of at least 0"},
+			"WeightedCrossEntropy: target of row 0 for class 1: got NaN, want a finite number of at least 0"},
 		{ops.WeightedCrossEntropy, []float64{1, 0, 0, inf},
-			"WeightedCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
+			"WeightedCrossEntropy: target of row 1 for class 1: got +Inf, want a finite number of at least 0"},
 		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0.5, 0.4},
-			"SoftmaxCrossEntropy: target of row 1 sums to 0.9, want 1"},
-		{ops.SoftmaxCrossEntropy, []float64{0, 0, 0, 1}, "SoftmaxCrossEntropy: target of row 0 sums to 0, want 1"},
+			"SoftmaxCrossEntropy: target of row 1: got a sum of 0.9, want 1"},
+		{ops.SoftmaxCrossEntropy, []float64{0, 0, 0, 1},
+			"SoftmaxCrossEntropy: target of row 0: got a sum of 0, want 1"},
 		{ops.SoftmaxCrossEntropy, []float64{1, 0.002, 0, 1},
-			"SoftmaxCrossEntropy: target of row 0 sums to 1.002, want 1"},
+			"SoftmaxCrossEntropy: target of row 0: got a sum of 1.002, want 1"},
 		{ops.SoftmaxCrossEntropy, []float64{1, 0, 1.5, -0.5},
-			"SoftmaxCrossEntropy: target of row 1 is -0.5 for class 1: want finite numbers of at least 0"},
+			"SoftmaxCrossEntropy: target of row 1 for class 1: got -0.5, want a finite number of at least 0"},
 		{ops.SoftmaxCrossEntropy, []float64{nan, 0, 0, 1},
-			"SoftmaxCrossEntropy: target of row 0 is NaN for class 0: want finite numbers of at least 0"},
+			"SoftmaxCrossEntropy: target of row 0 for class 0: got NaN, want a finite number of at least 0"},
 		{ops.SoftmaxCrossEntropy, []float64{1, 0, 0, inf},
-			"SoftmaxCrossEntropy: target of row 1 is +Inf for class 1: want finite numbers of at least 0"},
+			"SoftmaxCrossEntropy: target of row 1 for class 1: got +Inf, want a finite number of at least 0"},
 	} {
 		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 			g := G.NewGraph()
@@ -487,56 +488,56 @@ func TestJoinsRefuse(t *testing.T) {
 		"Add: got 1 inputs, want at least 2": func() (*G.Node, error) {
 			return ops.Add(x)
 		},
-		"Add: input 2 is nil": func() (*G.Node, error) {
+		"Add: input 2: got nil, want a node": func() (*G.Node, error) {
 			return ops.Add(x, x, nil)
 		},
-		"Add: input 1 has shape (5, 1), input 0 has (5): want one shape": func() (*G.Node, error) {
+		"Add: input 1: got shape (5, 1), want (5) like input 0": func() (*G.Node, error) {
 			return ops.Add(f32(5), f32(5, 1))
 		},
-		"Add: input 2 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): want one shape": func() (*G.Node, error) {
+		"Add: input 2: got shape (2, 4, 5, 6), want (2, 4, 5, 5) like input 0": func() (*G.Node, error) {
 			return ops.Add(x, x, f32(2, 4, 5, 6))
 		},
-		"Add: input 1 has shape (), input 0 has (6): want one shape": func() (*G.Node, error) {
+		"Add: input 1: got shape (), want (6) like input 0": func() (*G.Node, error) {
 			return ops.Add(b, scalar)
 		},
-		"Multiply: input 1 is nil": func() (*G.Node, error) {
+		"Multiply: input 1: got nil, want a node": func() (*G.Node, error) {
 			return ops.Multiply(x, nil)
 		},
-		"Multiply: gate has shape (3), input has (2, 3): want one shape, " +
+		"Multiply: gate: got shape (3) for input (2, 3), want one shape, " +
 			"or an input (N, C, H, W)": func() (*G.Node, error) {
 			return ops.Multiply(f32(2, 3), f32(3))
 		},
-		"Multiply: gate has shape (2, 5): want (2, 4, 5, 5) like the input, " +
+		"Multiply: gate: got shape (2, 5), want (2, 4, 5, 5) like the input, " +
 			"or (2, 4) or (2, 4, 1, 1)": func() (*G.Node, error) {
 			return ops.Multiply(x, f32(2, 5))
 		},
-		"Multiply: gate has shape (1, 4, 1, 1): want (2, 4, 5, 5)": func() (*G.Node, error) {
+		"Multiply: gate: got shape (1, 4, 1, 1), want (2, 4, 5, 5)": func() (*G.Node, error) {
 			return ops.Multiply(x, f32(1, 4, 1, 1))
 		},
-		"Multiply: gate has shape (4): want (2, 4, 5, 5)": func() (*G.Node, error) {
+		"Multiply: gate: got shape (4), want (2, 4, 5, 5)": func() (*G.Node, error) {
 			return ops.Multiply(x, f32(4))
 		},
-		"Multiply: gate has shape (0, 4), input has (0, 4, 5, 5)": func() (*G.Node, error) {
+		"Multiply: gate: got shape (0, 4) for input (0, 4, 5, 5)": func() (*G.Node, error) {
 			return ops.Multiply(f32(0, 4, 5, 5), f32(0, 4))
 		},
 		"Concat: got 1 inputs, want at least 2": func() (*G.Node, error) {
 			return ops.Concat(x)
 		},
-		"Concat: input 1: input has shape (2, 4, 5): want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
+		"Concat: input 1: got shape (2, 4, 5), want (N, C, H, W) or (N, C)": func() (*G.Node, error) {
 			return ops.Concat(x, f32(2, 4, 5))
 		},
-		"Concat: input 1: input has shape (2, 0, 5, 5)": func() (*G.Node, error) {
+		"Concat: input 1: got shape (2, 0, 5, 5)": func() (*G.Node, error) {
 			return ops.Concat(x, f32(2, 0, 5, 5))
 		},
-		"Concat: input 1 has shape (2, 4, 5, 6), input 0 has (2, 4, 5, 5): " +
-			"want shapes that differ only": func() (*G.Node, error) {
+		"Concat: input 1: got shape (2, 4, 5, 6), want (2, 4, 5, 5) like input 0, " +
+			"but for the channels": func() (*G.Node, error) {
 			return ops.Concat(x, f32(2, 4, 5, 6))
 		},
-		"Concat: input 1 has shape (3, 4, 5, 5), input 0 has (2, 4, 5, 5): " +
-			"want shapes that differ only": func() (*G.Node, error) {
+		"Concat: input 1: got shape (3, 4, 5, 5), want (2, 4, 5, 5) like input 0, " +
+			"but for the channels": func() (*G.Node, error) {
 			return ops.Concat(x, f32(3, 4, 5, 5))
 		},
-		"Concat: input 1 has shape (2, 4), input 0 has (2, 4, 5, 5)": func() (*G.Node, error) {
+		"Concat: input 1: got shape (2, 4), want (2, 4, 5, 5) like input 0": func() (*G.Node, error) {
 			return ops.Concat(x, f32(2, 4))
 		},
 		"Concat: input 1 has shape (1, 9223372036854775807): " +
@@ -546,28 +547,30 @@ func TestJoinsRefuse(t *testing.T) {
 		"Concat: the result would have shape (1, 2000000000000000000)": func() (*G.Node, error) {
 			return ops.Concat(f32(1, 1e18), f32(1, 1e18))
 		},
-		"Slice: channels -1 to 2 of input (2, 4, 5, 5): want 0 <= from < to <= 4": func() (*G.Node, error) {
+		"Slice: channels: got -1 to 2 of input (2, 4, 5, 5), want 0 <= from < to <= 4": func() (*G.Node, error) {
 			return ops.Slice(x, -1, 2)
 		},
-		"Slice: channels 2 to 5 of input": func() (*G.Node, error) {
+		"Slice: channels: got 2 to 5 of input": func() (*G.Node, error) {
 			return ops.Slice(x, 2, 5)
 		},
-		"Slice: channels 2 to 2 of input": func() (*G.Node, error) {
+		"Slice: channels: got 2 to 2 of input": func() (*G.Node, error) {
 			return ops.Slice(x, 2, 2)
 		},
-		"Slice: input has shape (6)": func() (*G.Node, error) {
+		"Slice: input: got shape (6)": func() (*G.Node, error) {
 			return ops.Slice(b, 0, 1)
 		},
-		"ChannelShuffle: 3 groups: want a divisor of the 4 channels of input (2, 4, 5, 5)": func() (*G.Node, error) {
+		"ChannelShuffle: groups: got 3, want a divisor of the 4 channels " +
+			"of input (2, 4, 5, 5)": func() (*G.Node, error) {
 			return ops.ChannelShuffle(x, 3)
 		},
-		"ChannelShuffle: 0 groups": func() (*G.Node, error) {
+		"ChannelShuffle: groups: got 0": func() (*G.Node, error) {
 			return ops.ChannelShuffle(x, 0)
 		},
-		"ChannelShuffle: input has shape ()": func() (*G.Node, error) {
+		"ChannelShuffle: input: got shape ()": func() (*G.Node, error) {
 			return ops.ChannelShuffle(scalar, 1)
 		},
-		"Pad: top 0, bottom -1, left 0, right 0, value 0: want sizes of at least 0": func() (*G.Node, error) {
+		"Pad: border: got top 0, bottom -1, left 0, right 0, value 0, " +
+			"want sizes of at least 0": func() (*G.Node, error) {
 			return ops.Pad(x, 0, -1, 0, 0, 0)
 		},
 		"Pad: top 0, bottom 0, left 9223372036854775807, right 9223372036854775807, value 0 around (2, 4, 5, 5): " +
@@ -577,55 +580,55 @@ func TestJoinsRefuse(t *testing.T) {
 		"Pad: the result would have shape (2, 4, 1099511627781, 1099511627781)": func() (*G.Node, error) {
 			return ops.Pad(x, 1<<40, 0, 0, 1<<40, 0)
 		},
-		"Pad: value is NaN: want a number in the range of float32": func() (*G.Node, error) {
+		"Pad: value: got NaN, want a number in the range of float32": func() (*G.Node, error) {
 			return ops.Pad(x, 1, 0, 0, 0, math.NaN())
 		},
-		"Pad: value is 1e+300: want a number in the range of float32": func() (*G.Node, error) {
+		"Pad: value: got 1e+300, want a number in the range of float32": func() (*G.Node, error) {
 			return ops.Pad(x, 1, 0, 0, 0, 1e300)
 		},
-		"Pad: input has shape (2, 3)": func() (*G.Node, error) {
+		"Pad: input: got shape (2, 3)": func() (*G.Node, error) {
 			return ops.Pad(f32(2, 3), 1, 0, 0, 0, 0)
 		},
-		"GlobalAvgPool: input has shape (2, 3): want (N, C, H, W)": func() (*G.Node, error) {
+		"GlobalAvgPool: input: got shape (2, 3), want (N, C, H, W)": func() (*G.Node, error) {
 			return ops.GlobalAvgPool(f32(2, 3))
 		},
-		"GlobalMaxPool: input has shape (2, 3, 0, 4): want (N, C, H, W)": func() (*G.Node, error) {
+		"GlobalMaxPool: input: got shape (2, 3, 0, 4), want (N, C, H, W)": func() (*G.Node, error) {
 			return ops.GlobalMaxPool(f32(2, 3, 0, 4))
 		},
-		"Dropout2D: rng is nil": func() (*G.Node, error) {
+		"Dropout2D: rng: got nil": func() (*G.Node, error) {
 			return ops.Dropout2D(x, 0.5, nil)
 		},
-		"Dropout2D: rate is 1: want at least 0 and less than 1": func() (*G.Node, error) {
+		"Dropout2D: rate: got 1, want at least 0 and less than 1": func() (*G.Node, error) {
 			return ops.Dropout2D(x, 1, rng)
 		},
-		"Dropout2D: input has shape (2, 3): want (N, C, H, W)": func() (*G.Node, error) {
+		"Dropout2D: input: got shape (2, 3), want (N, C, H, W)": func() (*G.Node, error) {
 			return ops.Dropout2D(f32(2, 3), 0.5, rng)
 		},
-		"StochasticDepth: rng is nil": func() (*G.Node, error) {
+		"StochasticDepth: rng: got nil": func() (*G.Node, error) {
 			return ops.StochasticDepth(x, 0.5, nil)
 		},
-		"StochasticDepth: rate is -0.5": func() (*G.Node, error) {
+		"StochasticDepth: rate: got -0.5": func() (*G.Node, error) {
 			return ops.StochasticDepth(x, -0.5, rng)
 		},
-		"StochasticDepth: input has shape (0, 3): want a batch": func() (*G.Node, error) {
+		"StochasticDepth: input: got shape (0, 3), want a batch": func() (*G.Node, error) {
 			return ops.StochasticDepth(f32(0, 3), 0.5, rng)
 		},
-		"StochasticDepth: input has shape (): want a batch": func() (*G.Node, error) {
+		"StochasticDepth: input: got shape (), want a batch": func() (*G.Node, error) {
 			return ops.StochasticDepth(scalar, 0.5, rng)
 		},
-		"BinaryCrossEntropy: logits have shape (): want (N, …)": func() (*G.Node, error) {
+		"BinaryCrossEntropy: logits: got shape (), want (N, …)": func() (*G.Node, error) {
 			return ops.BinaryCrossEntropy(scalar, scalar)
 		},
-		"BinaryCrossEntropy: target has shape (3): want (3, 4) like the logits": func() (*G.Node, error) {
+		"BinaryCrossEntropy: target: got shape (3), want (3, 4) like the logits": func() (*G.Node, error) {
 			return ops.BinaryCrossEntropy(f32(3, 4), f32(3))
 		},
-		"BinaryCrossEntropy: input 1 is nil": func() (*G.Node, error) {
+		"BinaryCrossEntropy: input 1: got nil, want a node": func() (*G.Node, error) {
 			return ops.BinaryCrossEntropy(f32(3, 4), nil)
 		},
-		"MeanSquaredError: predictions have shape (0, 4): want (N, …)": func() (*G.Node, error) {
+		"MeanSquaredError: predictions: got shape (0, 4), want (N, …)": func() (*G.Node, error) {
 			return ops.MeanSquaredError(f32(0, 4), f32(0, 4))
 		},
-		"MeanSquaredError: target has shape (4): want (4, 1) like the predictions": func() (*G.Node, error) {
+		"MeanSquaredError: target: got shape (4), want (4, 1) like the predictions": func() (*G.Node, error) {
 			return ops.MeanSquaredError(f32(4, 1), f32(4))
 		},
 	} {

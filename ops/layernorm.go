@@ -10,9 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// LayerNorm is layer normalisation (Ba, Kiros and Hinton 2016) over the features of x (N, F), or
+// LayerNorm is layer normalization (Ba, Kiros and Hinton 2016) over the features of x (N, F), or
 // over the channels of each pixel of x (N, C, H, W), as in ConvNeXt (Liu et al. 2022). The values
-// of a sample, or of a pixel, are normalised by their mean and biased variance; then each feature
+// of a sample, or of a pixel, are normalized by their mean and biased variance; then each feature
 // is multiplied by its own weight, and its own bias is added.
 func LayerNorm(x, weight, bias *G.Node, eps float64) (*G.Node, error) {
 	return apply("LayerNorm", layerNorm[float32](eps), layerNorm[float64](eps), x, weight, bias)

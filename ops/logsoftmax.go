@@ -25,7 +25,7 @@ func LogSoftmax(x *G.Node) (*G.Node, error) {
 func logSoftmax[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x := in[0]
 	if x.Dims() != 2 && x.Dims() != 4 || x.TotalSize() == 0 {
-		return rule[T]{}, fmt.Errorf("input has shape %v: want (N, classes) or (N, C, H, W)", x)
+		return rule[T]{}, fmt.Errorf("input: got shape %v, want (N, classes) or (N, C, H, W)", x)
 	}
 	if planeOf(x) > 1 {
 		return channelLogSoftmax[T](x), nil

@@ -15,7 +15,7 @@ import (
 //	d(x)    = dL·H·u
 //
 // x is input 0. bent overwrites out with dL·H·u; it gets the operands that H reads. Its op comes
-// after the gradient's other operands, because gorgonia refuses a function that leaves an input out.
+// after the gradient's other operands, because gorgonia refuses a function that leaves one out.
 func (v vjp[T]) ofLoss(x tensor.Shape, reads []operand, bent func(in [][]T, dL T, u, out []T)) vjp[T] {
 	v.second = second{
 		transposed: func(n around) (*G.Node, error) {

@@ -10,9 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Norm holds the constants of local response normalisation.
+// Norm holds the constants of local response normalization.
 type Norm struct {
-	Size  int     // n, the number of neighbouring channels in the sum
+	Size  int     // n, the number of neighboring channels in the sum
 	K     float64 // k
 	Alpha float64 // α, a factor of the plain sum; PyTorch, Caffe and ONNX divide by n: theirs is n·α
 	Beta  float64 // β
@@ -21,8 +21,8 @@ type Norm struct {
 // AlexNetNorm are the constants of Krizhevsky et al. 2012, section 3.3.
 var AlexNetNorm = Norm{Size: 5, K: 2, Alpha: 1e-4, Beta: 0.75}
 
-// LRN is local response normalisation across channels (Krizhevsky et al. 2012, section 3.3) of x
-// (N, C, H, W): each value is divided by (k + α·Σ squares of the pixel's Size neighbouring
+// LRN is local response normalization across channels (Krizhevsky et al. 2012, section 3.3) of x
+// (N, C, H, W): each value is divided by (k + α·Σ squares of the pixel's Size neighboring
 // channels)^β.
 func LRN(x *G.Node, n Norm) (*G.Node, error) {
 	return apply("LRN", lrn[float32](n), lrn[float64](n), x)
@@ -50,7 +50,8 @@ func lrn[T kernel.Float](n Norm) builder[T] {
 		}
 		if n.Size < 1 || !(n.K > 0) || !(n.Alpha >= 0) || !finite(n.K, n.Alpha, n.Beta) {
 			return rule[T]{}, fmt.Errorf(
-				"size %d, k %g, alpha %g, beta %g: want size at least 1, k above 0, alpha at least 0, all finite",
+				"constants: got size %d, k %g, alpha %g, beta %g, "+
+					"want size at least 1, k above 0, alpha at least 0, all finite",
 				n.Size, n.K, n.Alpha, n.Beta,
 			)
 		}

@@ -42,7 +42,7 @@ func meanSquaredError[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 			for i, t := range in[1] {
 				if !finite(float64(t)) {
 					return fmt.Errorf(
-						"target of row %d is %v at index %d: want a finite number", i/features(x), t, i%features(x),
+						"target of row %d at index %d: got %v, want a finite number", i/features(x), i%features(x), t,
 					)
 				}
 			}

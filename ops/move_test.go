@@ -275,46 +275,47 @@ func TestMovesRefuse(t *testing.T) {
 	}
 	x, tap := f32(2, 3, 2, 4), []ops.Tap{{Index: 0, Weight: 1}}
 	for want, build := range map[string]func() (*G.Node, error){
-		"Rearrange: samples of (2, 3, 2, 4) as [3 2], then (6): want 24 numbers": func() (*G.Node, error) {
+		"Rearrange: sizes: got [3 2], then (6) for the samples of (2, 3, 2, 4), " +
+			"want 24 numbers": func() (*G.Node, error) {
 			return ops.Rearrange(x, []int{3, 2}, []int{0, 1}, tensor.Shape{6})
 		},
-		"Rearrange: order is [0 0] for 2 axes: want each axis once": func() (*G.Node, error) {
+		"Rearrange: order: got [0 0] for 2 axes, want each axis once": func() (*G.Node, error) {
 			return ops.Rearrange(x, []int{3, 8}, []int{0, 0}, tensor.Shape{24})
 		},
-		"Rearrange: order is [0] for 2 axes: want each axis once": func() (*G.Node, error) {
+		"Rearrange: order: got [0] for 2 axes, want each axis once": func() (*G.Node, error) {
 			return ops.Rearrange(x, []int{3, 8}, []int{0}, tensor.Shape{24})
 		},
-		"Rearrange: input has shape (3): want (N, …)": func() (*G.Node, error) {
+		"Rearrange: input: got shape (3), want (N, …)": func() (*G.Node, error) {
 			return ops.Rearrange(f32(3), []int{1}, []int{0}, tensor.Shape{1})
 		},
-		"Take: index 3 on axis 1 of (2, 3, 2, 4): want 0 to 2": func() (*G.Node, error) {
+		"Take: index on axis 1 of (2, 3, 2, 4): got 3, want 0 to 2": func() (*G.Node, error) {
 			return ops.Take(x, 1, []int{3})
 		},
-		"Take: input has shape (2, 3, 2, 4), axis is 4, 1 indices": func() (*G.Node, error) {
+		"Take: axis: got 4 with 1 indices for input (2, 3, 2, 4)": func() (*G.Node, error) {
 			return ops.Take(x, 4, []int{0})
 		},
-		"Take: input has shape (2, 3, 2, 4), axis is 1, 0 indices": func() (*G.Node, error) {
+		"Take: axis: got 1 with 0 indices for input (2, 3, 2, 4)": func() (*G.Node, error) {
 			return ops.Take(x, 1, nil)
 		},
-		"Resample: row 0 reads row 2: want 0 to 1": func() (*G.Node, error) {
+		"Resample: row 0: got row 2 of the input, want 0 to 1": func() (*G.Node, error) {
 			return ops.Resample(x, [][]ops.Tap{{{Index: 2}}}, [][]ops.Tap{tap})
 		},
-		"Resample: the result has no column": func() (*G.Node, error) {
+		"Resample: columns of the result: got none, want at least one": func() (*G.Node, error) {
 			return ops.Resample(x, [][]ops.Tap{tap}, nil)
 		},
-		"Resample: column 0 has a weight of NaN": func() (*G.Node, error) {
+		"Resample: column 0: got a weight of NaN, want a finite number": func() (*G.Node, error) {
 			return ops.Resample(x, [][]ops.Tap{tap}, [][]ops.Tap{{{Weight: math.NaN()}}})
 		},
 		"ScaleShift: got neither factors nor terms": func() (*G.Node, error) {
 			return ops.ScaleShift(x, nil, nil)
 		},
-		"Scale: factors or terms have shape (2, 1, 1): want (3, 2, 4)": func() (*G.Node, error) {
+		"Scale: factors and terms: got shape (2, 1, 1), want (3, 2, 4)": func() (*G.Node, error) {
 			return ops.ScaleShift(x, f32(2, 1, 1), nil)
 		},
-		"Shift: factors have shape (3), terms have (3): want one shape of 3": func() (*G.Node, error) {
+		"Shift: factors and terms: got shapes (3) and (3), want one shape of 3": func() (*G.Node, error) {
 			return ops.ScaleShift(x, nil, f32(3))
 		},
-		"Subtract: inputs have shapes (2, 3, 2, 4) and (3)": func() (*G.Node, error) {
+		"Subtract: inputs: got shapes (2, 3, 2, 4) and (3)": func() (*G.Node, error) {
 			return ops.Subtract(x, f32(3))
 		},
 	} {

@@ -59,14 +59,14 @@ func channelProduct[T kernel.Float](x, gate tensor.Shape) (rule[T], error) {
 
 func checkGate(x, gate tensor.Shape) error {
 	if x.Dims() != 4 || x.TotalSize() == 0 {
-		return fmt.Errorf("gate has shape %v, input has %v: want one shape, or an input (N, C, H, W)", gate, x)
+		return fmt.Errorf("gate: got shape %v for input %v, want one shape, or an input (N, C, H, W)", gate, x)
 	}
 	perChannel := tensor.Shape{x[0], x[1]}
 	if slices.Equal(gate, perChannel) || slices.Equal(gate, tensor.Shape{x[0], x[1], 1, 1}) {
 		return nil
 	}
 	return fmt.Errorf(
-		"gate has shape %v: want %v like the input, or %v or (%d, %d, 1, 1), a factor for each channel",
+		"gate: got shape %v, want %v like the input, or %v or (%d, %d, 1, 1), a factor for each channel",
 		gate, x, perChannel, x[0], x[1],
 	)
 }

@@ -398,7 +398,7 @@ var special = []struct {
 		func(_ []tensor.Shape, right gradientFunc, in [][]float64, y, dy, dx []float64) {
 			right(with(in, 1, []float64{1, 1}), y, dy, dx)
 		}},
-	{"BatchNorm", 1, "x for its normalised value",
+	{"BatchNorm", 1, "x for its normalized value",
 		func(shapes []tensor.Shape, right gradientFunc, in [][]float64, y, dy, dx []float64) {
 			right(in, y, dy, dx) // the other gradients use its sums
 			for c := range dx {

@@ -30,20 +30,20 @@ func apply(name string, f32 builder[float32], f64 builder[float64], inputs ...*G
 func checkInputs(name string, inputs []*G.Node) error {
 	for i, n := range inputs {
 		if n == nil || n.Type() == nil {
-			return fmt.Errorf("%s: input %d is nil", name, i)
+			return fmt.Errorf("%s: input %d: got nil, want a node", name, i)
 		}
 		dt := n.Dtype()
 		if dt != tensor.Float32 && dt != tensor.Float64 {
-			return fmt.Errorf("%s: input %d (%s) is %v: want float32 or float64", name, i, n.Name(), dt)
+			return fmt.Errorf("%s: input %d (%s): got %v, want float32 or float64", name, i, n.Name(), dt)
 		}
 		if dt != inputs[0].Dtype() {
 			return fmt.Errorf(
-				"%s: input %d (%s) is %v, input 0 is %v: want one element type",
+				"%s: input %d (%s): got %v, want %v like input 0",
 				name, i, n.Name(), dt, inputs[0].Dtype(),
 			)
 		}
 		if n.Dims() > 0 && n.Shape().IsScalar() {
-			return fmt.Errorf("%s: input %d (%s) has no shape yet: want one (gorgonia.WithShape)", name, i, n.Name())
+			return fmt.Errorf("%s: input %d (%s): got no shape, want one (gorgonia.WithShape)", name, i, n.Name())
 		}
 	}
 	return nil
@@ -169,7 +169,7 @@ func (a *adapter[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 			return nil, fmt.Errorf("%s: operand %d: %w", a, i, err)
 		}
 		if want := a.inputs[i].TotalSize(); len(data) != want {
-			return nil, fmt.Errorf("%s: operand %d has shape %v, want %v", a, i, v.Shape(), a.inputs[i])
+			return nil, fmt.Errorf("%s: operand %d: got shape %v, want %v", a, i, v.Shape(), a.inputs[i])
 		}
 		a.operands[i] = data
 	}

@@ -9,7 +9,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// normalizer is a kernel that normalises x by the mean and the variance of sets of its values.
+// normalizer is a kernel that normalizes x by the mean and the variance of sets of its values.
 // BackwardWeights must run before the other backward functions: it stores the sums that they use.
 type normalizer[T kernel.Float] interface {
 	Forward(x, weight, bias, y []T)
@@ -80,21 +80,21 @@ func normVJPs[T kernel.Float](x tensor.Shape, sets normSets, eps float64, k func
 	return []vjp[T]{dx, dw, db}
 }
 
-// checkNorm checks the operands of a normalisation, x first: (N, C, H, W) or (N, C), and then
+// checkNorm checks the operands of a normalization, x first: (N, C, H, W) or (N, C), and then
 // vectors with one number for each channel.
 func checkNorm(in []tensor.Shape, eps float64) error {
 	x := in[0]
 	if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {
-		return fmt.Errorf("input has shape %v: want (N, C, H, W) or (N, C)", x)
+		return fmt.Errorf("input: got shape %v, want (N, C, H, W) or (N, C)", x)
 	}
 	for i, s := range in[1:] {
 		if s.Dims() != 1 || s[0] != x[1] {
 			name := [...]string{"weight", "bias", "mean", "variance"}[i]
-			return fmt.Errorf("%s has shape %v: want (%d), one for each channel", name, s, x[1])
+			return fmt.Errorf("%s: got shape %v, want (%d), one for each channel", name, s, x[1])
 		}
 	}
 	if !(eps > 0) || !finite(eps) {
-		return fmt.Errorf("eps is %g: want a finite number above 0", eps)
+		return fmt.Errorf("eps: got %g, want a finite number above 0", eps)
 	}
 	return nil
 }

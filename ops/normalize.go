@@ -30,11 +30,14 @@ func normalize[T kernel.Float](mean, std []float64) builder[T] {
 		m, scale := make([]T, x[1]), make([]T, x[1])
 		for c := range m {
 			if !(std[c] > 0) {
-				return rule[T]{}, fmt.Errorf("std of channel %d is %g: want more than 0", c, std[c])
+				return rule[T]{}, fmt.Errorf("std of channel %d: got %g, want more than 0", c, std[c])
 			}
 			m[c], scale[c] = T(mean[c]), T(1/std[c])
 			if !finite(float64(m[c]), float64(scale[c])) {
-				return rule[T]{}, fmt.Errorf("mean %g and std %g of channel %d are out of range", mean[c], std[c], c)
+				return rule[T]{}, fmt.Errorf(
+					"mean and std of channel %d: got %g and %g, want numbers in the range of %v", c, mean[c], std[c],
+					dtypeOf[T](),
+				)
 			}
 		}
 		return rule[T]{

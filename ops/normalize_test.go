@@ -23,5 +23,5 @@ func TestNormalizeRefuses(t *testing.T) {
 	_, err := ops.Normalize(x, []float64{0}, []float64{1})
 	require.EqualError(t, err, "Normalize: got 1 means and 1 stds for input (1, 2, 3, 3), want 2 of each")
 	_, err = ops.Normalize(x, []float64{0, 0}, []float64{1, 0})
-	require.EqualError(t, err, "Normalize: std of channel 1 is 0: want more than 0")
+	require.EqualError(t, err, "Normalize: std of channel 1: got 0, want more than 0")
 }

@@ -9,7 +9,7 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// normSecond composes the second derivatives of a normalisation (see normRule) from small ops. With
+// normSecond composes the second derivatives of a normalization (see normRule) from small ops. With
 // E the mean over a set, g = w·dy, and
 //
 //	h(x) = (x - E x)·r        r = 1/√(v + eps)        P(a) = a - E a - h·E(a·h)
@@ -178,7 +178,7 @@ func (s normSet[T]) means(a []T) (mean, along float64) {
 	return mean / s.size(), along / s.size()
 }
 
-// normSets are the sets of values that are normalised together. A set consists of runs, each of
+// normSets are the sets of values that are normalized together. A set consists of runs, each of
 // length values that are step elements apart.
 type normSets struct {
 	count        int

@@ -37,7 +37,7 @@ func pad[T kernel.Float](b border) builder[T] {
 		}
 		value := T(b.value)
 		if value != value || math.IsInf(float64(value), 0) && !math.IsInf(b.value, 0) {
-			return rule[T]{}, fmt.Errorf("value is %g: want a number in the range of %v", b.value, dtypeOf[T]())
+			return rule[T]{}, fmt.Errorf("value: got %g, want a number in the range of %v", b.value, dtypeOf[T]())
 		}
 		rows, start := x[2], func(i int) int { return (i/x[2]*height+b.top+i%x[2])*width + b.left }
 		inside := kernel.NewCopy[T](x[0]*x[1]*rows, x[3], every(x[3], 0), start)
@@ -63,7 +63,7 @@ func (b border) around(x tensor.Shape) (height, width int, err error) {
 		return 0, 0, err
 	}
 	if min(b.top, b.bottom, b.left, b.right) < 0 {
-		return 0, 0, fmt.Errorf("%v: want sizes of at least 0", b)
+		return 0, 0, fmt.Errorf("border: got %v, want sizes of at least 0", b)
 	}
 	const most = math.MaxInt / 3
 	if max(b.top, b.bottom, b.left, b.right, x[2], x[3]) > most {

@@ -68,7 +68,7 @@ func checkConnections(x, w tensor.Shape, connections [][]int, c Conv) error {
 		return err
 	}
 	if c.Groups != 1 {
-		return fmt.Errorf("%d groups: want 1, because the connections replace groups", c.Groups)
+		return fmt.Errorf("groups: got %d, want 1, because the connections replace groups", c.Groups)
 	}
 	if err := CheckConnections(connections, x[1]); err != nil {
 		return err
@@ -78,7 +78,7 @@ func checkConnections(x, w tensor.Shape, connections [][]int, c Conv) error {
 		total += len(inputs)
 	}
 	if w.Dims() != 3 || w[0] != total {
-		return fmt.Errorf("weight has shape %v: want (%d connections, height, width)", w, total)
+		return fmt.Errorf("weight: got shape %v, want (%d connections, height, width)", w, total)
 	}
 	return nil
 }
@@ -88,12 +88,12 @@ func checkConnections(x, w tensor.Shape, connections [][]int, c Conv) error {
 func CheckConnections(connections [][]int, channels int) error {
 	for k, inputs := range connections {
 		if len(inputs) == 0 {
-			return fmt.Errorf("output channel %d is connected to no input", k)
+			return fmt.Errorf("connections of output channel %d: got none, want at least one", k)
 		}
 		for i, ch := range inputs {
 			if ch < 0 || ch >= channels || i > 0 && ch <= inputs[i-1] {
 				return fmt.Errorf(
-					"connections of output channel %d are %v: want channels 0 to %d in increasing order",
+					"connections of output channel %d: got %v, want channels 0 to %d in increasing order",
 					k, inputs, channels-1,
 				)
 			}

@@ -93,10 +93,12 @@ func preluShape(x, slope tensor.Shape) (batch, channels, plane int, err error) {
 		return samples(x), 1, x.TotalSize() / samples(x), nil
 	}
 	if x.Dims() < 2 || x.TotalSize() == 0 {
-		return 0, 0, 0, fmt.Errorf("input has shape %v, slope %v: want (N, C, …) with (C), or any with (1)", x, slope)
+		return 0, 0, 0, fmt.Errorf(
+			"input and slope: got shapes %v and %v, want (N, C, …) and (C), or any and (1)", x, slope,
+		)
 	}
 	if slope.Dims() != 1 || slope[0] != x[1] {
-		return 0, 0, 0, fmt.Errorf("slope has shape %v: want (1) or (%d), one for each channel of %v", slope, x[1], x)
+		return 0, 0, 0, fmt.Errorf("slope: got shape %v, want (1) or (%d), one for each channel of %v", slope, x[1], x)
 	}
 	return x[0], x[1], x.TotalSize() / (x[0] * x[1]), nil
 }

@@ -49,20 +49,22 @@ func rearrange[T kernel.Float](dims, order []int, shape tensor.Shape) builder[T]
 
 func checkRearrange(x tensor.Shape, dims, order []int, shape tensor.Shape) error {
 	if x.Dims() < 2 || x.TotalSize() == 0 {
-		return fmt.Errorf("input has shape %v: want (N, …)", x)
+		return fmt.Errorf("input: got shape %v, want (N, …)", x)
 	}
 	sample := x.TotalSize() / x[0]
 	if sampleSize(dims) != sample || sampleSize(shape) != sample {
-		return fmt.Errorf("samples of %v as %v, then %v: want %d numbers in each", x, dims, shape, sample)
+		return fmt.Errorf(
+			"sizes: got %v, then %v for the samples of %v, want %d numbers in each", dims, shape, x, sample,
+		)
 	}
 	sorted := slices.Sorted(slices.Values(order))
 	for i, axis := range sorted {
 		if i != axis || len(order) != len(dims) {
-			return fmt.Errorf("order is %v for %d axes: want each axis once", order, len(dims))
+			return fmt.Errorf("order: got %v for %d axes, want each axis once", order, len(dims))
 		}
 	}
 	if len(order) != len(dims) {
-		return fmt.Errorf("order is %v for %d axes: want each axis once", order, len(dims))
+		return fmt.Errorf("order: got %v for %d axes, want each axis once", order, len(dims))
 	}
 	return nil
 }

@@ -89,15 +89,15 @@ func resample[T kernel.Float](rows, columns [][]Tap) builder[T] {
 
 func checkTaps(what string, lines [][]Tap, size int) error {
 	if len(lines) == 0 {
-		return fmt.Errorf("the result has no %s: want at least one", what)
+		return fmt.Errorf("%ss of the result: got none, want at least one", what)
 	}
 	for i, taps := range lines {
 		for _, t := range taps {
 			if t.Index < 0 || t.Index >= size {
-				return fmt.Errorf("%s %d reads %s %d: want 0 to %d", what, i, what, t.Index, size-1)
+				return fmt.Errorf("%s %d: got %s %d of the input, want 0 to %d", what, i, what, t.Index, size-1)
 			}
 			if !xmath.IsFinite(t.Weight) {
-				return fmt.Errorf("%s %d has a weight of %g: want a finite number", what, i, t.Weight)
+				return fmt.Errorf("%s %d: got a weight of %g, want a finite number", what, i, t.Weight)
 			}
 		}
 	}

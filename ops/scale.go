@@ -18,7 +18,7 @@ func Scale(x *G.Node, factor float64) (*G.Node, error) {
 func scale[T kernel.Float](factor float64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if !finite(factor) {
-			return rule[T]{}, fmt.Errorf("factor is %g: want a finite number", factor)
+			return rule[T]{}, fmt.Errorf("factor: got %g, want a finite number", factor)
 		}
 		multiply := func(x, y []T) { kernel.Normalize(1, 1, len(x), x, nil, []T{T(factor)}, y) }
 		return rule[T]{

@@ -44,8 +44,8 @@ type around struct {
 	after             G.Nodes
 }
 
-// gradient is a vjp as an op. Its children are the operands that it reads, dy, and the operands that
-// it only comes after.
+// gradient is a vjp as an op. Its children are the operands that it reads, dy, and the operands
+// that it only comes after.
 type gradient[T kernel.Float] struct {
 	adapter[T]
 	of           uint64 // the forward op's id

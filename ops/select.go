@@ -21,7 +21,7 @@ func selectValue[T kernel.Float](channel, index int) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		x := in[0]
 		if x.Dims() != 4 && x.Dims() != 2 || x.TotalSize() == 0 {
-			return rule[T]{}, fmt.Errorf("input has shape %v: want (N, C, H, W) or (N, C)", x)
+			return rule[T]{}, fmt.Errorf("input: got shape %v, want (N, C, H, W) or (N, C)", x)
 		}
 		n, plane := x[0], x.TotalSize()/(x[0]*x[1])
 		if channel < 0 || channel >= x[1] || index < 0 || index >= plane {

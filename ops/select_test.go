@@ -37,7 +37,7 @@ func TestSelectRefuses(t *testing.T) {
 		))
 	}
 	_, err := ops.Select(G.NewTensor(g, tensor.Float64, 3, G.WithShape(1, 2, 3), G.WithName("x")), 0, 0)
-	require.EqualError(t, err, "Select: input has shape (1, 2, 3): want (N, C, H, W) or (N, C)")
+	require.EqualError(t, err, "Select: input: got shape (1, 2, 3), want (N, C, H, W) or (N, C)")
 }
 
 // The last value of the second channel, in the mean of two images.

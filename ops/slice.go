@@ -18,11 +18,13 @@ func Slice(x *G.Node, from, to int) (*G.Node, error) {
 func channelSlice[T kernel.Float](from, to int) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		x := in[0]
-		if err := checkChannels(x); err != nil {
+		if err := checkChannels("input", x); err != nil {
 			return rule[T]{}, err
 		}
 		if from < 0 || to > x[1] || from >= to {
-			return rule[T]{}, fmt.Errorf("channels %d to %d of input %v: want 0 <= from < to <= %d", from, to, x, x[1])
+			return rule[T]{}, fmt.Errorf(
+				"channels: got %d to %d of input %v, want 0 <= from < to <= %d", from, to, x, x[1],
+			)
 		}
 		plane := planeSize(x)
 		size := (to - from) * plane

@@ -27,14 +27,15 @@ func NewPart(batch, turns int, peers Peers) (*Part, error) {
 func Split(op G.Op, p *Part) error {
 	s, ok := op.(interface{ split(*Part) error })
 	if !ok {
-		return fmt.Errorf("%v is not an op of this package: it can't compute a part of a batch", op)
+		return fmt.Errorf("part of a batch: got %v, want an op of this package", op)
 	}
 	return s.split(p)
 }
 
-// Late tells an op that computes the gradient of a split op that its result is read after [Part.Finish]
-// only. The gradients of the weights and the biases of Conv2D and Affine, also fused with others, are
-// then exchanged with the peers while the gradients of earlier layers are computed. It does nothing to other ops.
+// Late tells an op that computes the gradient of a split op that its result is read after
+// [Part.Finish] only. The gradients of the weights and the biases of Conv2D and Affine, also fused
+// with others, are then exchanged with the peers while the gradients of earlier layers are
+// computed. It does nothing to other ops.
 func Late(op G.Op) {
 	if l, ok := op.(interface{ beLate() }); ok {
 		l.beLate()
@@ -49,7 +50,7 @@ func (g *gradient[T]) beLate() {
 
 func (f *function[T]) split(p *Part) error {
 	if dtypeOf[T]() != G.Float32 {
-		return fmt.Errorf("%s: values are %v: parts of a batch are float32", f, dtypeOf[T]())
+		return fmt.Errorf("%s: part of a batch: got %v, want float32", f, dtypeOf[T]())
 	}
 	if f.rule.split == nil {
 		return nil

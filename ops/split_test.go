@@ -15,13 +15,14 @@ func TestSplitRefuses(t *testing.T) {
 	turns, err := NewPart(4, 2, nil)
 	require.NoError(t, err)
 	y := normalized(t, tensor.Float32)
-	assert.ErrorContains(t, Split(y.Op(), turns), "batch in 2 turns, want 1")
+	assert.ErrorContains(t, Split(y.Op(), turns), "turns: got 2, want 1")
 	whole, err := NewPart(4, 1, nil)
 	require.NoError(t, err)
 	assert.NoError(t, Split(y.Op(), whole))
-	assert.ErrorContains(t, Split(normalized(t, tensor.Float64).Op(), whole), "parts of a batch are float32")
+	assert.ErrorContains(t, Split(normalized(t, tensor.Float64).Op(), whole),
+		"part of a batch: got float64, want float32")
 	sum := G.Must(G.Sum(y))
-	assert.ErrorContains(t, Split(sum.Op(), whole), "is not an op of this package")
+	assert.ErrorContains(t, Split(sum.Op(), whole), "want an op of this package")
 }
 
 // normalized is BatchNorm of a batch of two images, a part of four.

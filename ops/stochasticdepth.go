@@ -24,7 +24,7 @@ func StochasticDepth(x *G.Node, rate float64, rng *RNG) (*G.Node, error) {
 func dropSamples[T kernel.Float](rate float64, key func() uint64) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		if in[0].Dims() < 1 || in[0].TotalSize() == 0 {
-			return rule[T]{}, fmt.Errorf("input has shape %v: want a batch (N, …)", in[0])
+			return rule[T]{}, fmt.Errorf("input: got shape %v, want a batch (N, …)", in[0])
 		}
 		return dropRows[T](in[0], in[0][0], rate, key)
 	}

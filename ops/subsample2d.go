@@ -38,7 +38,7 @@ func subsample2D[T kernel.Float](p Pool) builder[T] {
 		for i, name := range []string{"coefficient", "bias"} {
 			if s := in[1+i]; s.Dims() != 1 || s[0] != shape.Channels {
 				return rule[T]{}, fmt.Errorf(
-					"%s has shape %v: want (%d), one for each channel", name, s, shape.Channels,
+					"%s: got shape %v, want (%d), one for each channel", name, s, shape.Channels,
 				)
 			}
 		}

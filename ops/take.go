@@ -22,13 +22,13 @@ func take[T kernel.Float](axis int, indices []int) builder[T] {
 		x := in[0]
 		if axis < 1 || axis >= x.Dims() || x.TotalSize() == 0 || len(indices) == 0 {
 			return rule[T]{}, fmt.Errorf(
-				"input has shape %v, axis is %d, %d indices: want an axis from 1 to %d and an index",
-				x, axis, len(indices), x.Dims()-1,
+				"axis: got %d with %d indices for input %v, want an axis from 1 to %d and an index",
+				axis, len(indices), x, x.Dims()-1,
 			)
 		}
 		for _, i := range indices {
 			if i < 0 || i >= x[axis] {
-				return rule[T]{}, fmt.Errorf("index %d on axis %d of %v: want 0 to %d", i, axis, x, x[axis]-1)
+				return rule[T]{}, fmt.Errorf("index on axis %d of %v: got %d, want 0 to %d", axis, x, i, x[axis]-1)
 			}
 		}
 		size, taken := tensor.Shape(x[axis+1:]).TotalSize(), len(indices)

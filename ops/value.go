@@ -21,15 +21,15 @@ func elements[T kernel.Float](v G.Value) ([]T, error) {
 	case *G.F64:
 		return scalarElement[T](unsafe.Pointer(v), tensor.Float64)
 	}
-	return nil, fmt.Errorf("value is a %T: want a dense tensor or a float", v)
+	return nil, fmt.Errorf("value: got a %T, want a dense tensor or a float", v)
 }
 
 func denseElements[T kernel.Float](d *tensor.Dense) ([]T, error) {
 	if d == nil {
-		return nil, fmt.Errorf("value is nil: want a dense tensor")
+		return nil, fmt.Errorf("value: got nil, want a dense tensor")
 	}
 	if d.Dtype() != dtypeOf[T]() {
-		return nil, fmt.Errorf("value is %v, want %v", d.Dtype(), dtypeOf[T]())
+		return nil, fmt.Errorf("value: got %v, want %v", d.Dtype(), dtypeOf[T]())
 	}
 	if d.RequiresIterator() || d.DataOrder().IsColMajor() {
 		d = d.Materialize().(*tensor.Dense)
@@ -43,12 +43,12 @@ func denseElements[T kernel.Float](d *tensor.Dense) ([]T, error) {
 		*out = d.Float64s()
 		return *any(out).(*[]T), nil
 	}
-	return nil, fmt.Errorf("value is %v", d.Dtype())
+	return nil, fmt.Errorf("value: got %v, want float32 or float64", d.Dtype())
 }
 
 func scalarElement[T kernel.Float](p unsafe.Pointer, dt tensor.Dtype) ([]T, error) {
 	if dt != dtypeOf[T]() {
-		return nil, fmt.Errorf("value is %v, want %v", dt, dtypeOf[T]())
+		return nil, fmt.Errorf("value: got %v, want %v", dt, dtypeOf[T]())
 	}
 	return unsafe.Slice((*T)(p), 1), nil
 }

@@ -27,10 +27,10 @@ func WeightedCrossEntropy(x, target *G.Node) (*G.Node, error) {
 func weightedCrossEntropy[T kernel.Float](in []tensor.Shape) (rule[T], error) {
 	x, t := in[0], in[1]
 	if x.Dims() != 2 || x.TotalSize() == 0 {
-		return rule[T]{}, fmt.Errorf("logits have shape %v: want (N, classes)", x)
+		return rule[T]{}, fmt.Errorf("logits: got shape %v, want (N, classes)", x)
 	}
 	if !t.Eq(x) {
-		return rule[T]{}, fmt.Errorf("target has shape %v: want %v, the classes' weights in each row", t, x)
+		return rule[T]{}, fmt.Errorf("target: got shape %v, want %v, the classes' weights in each row", t, x)
 	}
 	n, classes := x[0], x[1]
 	w := sync.OnceValue(func() *weightedSoftmax[T] {
@@ -71,7 +71,9 @@ func (w *weightedSoftmax[T]) weigh(target []T, classes int) error {
 		sum := 0.0
 		for c, t := range target[row*classes:][:classes] {
 			if !(t >= 0) || !finite(float64(t)) {
-				return fmt.Errorf("target of row %d is %v for class %d: want finite numbers of at least 0", row, t, c)
+				return fmt.Errorf(
+					"target of row %d for class %d: got %v, want a finite number of at least 0", row, c, t,
+				)
 			}
 			sum += float64(t)
 		}

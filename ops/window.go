@@ -204,8 +204,8 @@ func (a axis) windows() (int, error) {
 func (a axis) check() error {
 	if a.kernel < 1 || a.stride < 1 || a.dilation < 1 || min(a.pad.both, a.pad.begin, a.pad.end) < 0 {
 		return fmt.Errorf(
-			"kernel %d, stride %d, dilation %d, pad %v: want kernel, stride and dilation of at least 1, "+
-				"pad of at least 0",
+			"window: got kernel %d, stride %d, dilation %d, pad %v, "+
+				"want kernel, stride and dilation of at least 1, pad of at least 0",
 			a.kernel, a.stride, a.dilation, a.pad,
 		)
 	}
@@ -228,7 +228,7 @@ func (a axis) checkSeen(windows int) error {
 	before, after, extent := a.pad.before(), a.pad.after(), a.extent()
 	if most := max(before, after); most > 0 && most >= extent {
 		return fmt.Errorf(
-			"pad %v isn't smaller than the kernel %s: a window would see only padding", a.pad, a.kernelString(),
+			"pad: got %v, want less than the kernel %s: a window would see only padding", a.pad, a.kernelString(),
 		)
 	}
 	for range min(windows, a.size+1) {
@@ -265,7 +265,7 @@ func outputPlane(axes [2]axis) (out Pair, err error) {
 
 func checkImages(x tensor.Shape) error {
 	if x.Dims() != 4 || x.TotalSize() == 0 {
-		return fmt.Errorf("input has shape %v: want (N, C, H, W)", x)
+		return fmt.Errorf("input: got shape %v, want (N, C, H, W)", x)
 	}
 	return nil
 }

@@ -32,7 +32,8 @@ func TestEarlyStop(t *testing.T) {
 	assert.Equal(t, ErrStop, e.TrainBegin(ups(accuracies...)), "resumed where it stopped")
 	e.Patience = 3
 	assert.NoError(t, e.TrainBegin(ups(accuracies...)), "resumed with more patience")
-	assert.NoError(t, (&EarlyStop{Patience: 2}).TrainBegin(ups(accuracies...)), "resumed from a run without early stopping")
+	assert.NoError(t, (&EarlyStop{Patience: 2}).TrainBegin(ups(accuracies...)),
+		"resumed from a run without early stopping")
 	e.Patience = 0
 	assert.ErrorContains(t, e.TrainBegin(ups()), "patience: got 0 epochs, want at least 1")
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSamplingOrder: an order depends on the seed and the epoch alone. Shuffle takes no sample twice,
-// Replace takes any at each place.
+// TestSamplingOrder: an order depends on the seed and the epoch alone. Shuffle takes no sample
+// twice, Replace takes any at each place.
 func TestSamplingOrder(t *testing.T) {
 	set := trainer(t, small()).Train
 	all := make([]int, set.Len())

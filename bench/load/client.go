@@ -125,13 +125,13 @@ func requestsOf(body string) ([][]byte, error) {
 
 const side = 28
 
-// grey is a pixel from 0 to 255.
-func grey(v float32) uint8 { return uint8(math.Round(255 * float64(v))) }
+// gray is a pixel from 0 to 255.
+func gray(v float32) uint8 { return uint8(math.Round(255 * float64(v))) }
 
 func document(pixels []float32) ([]byte, error) {
 	rows := make([][]int, side)
 	for i, v := range pixels {
-		rows[i/side] = append(rows[i/side], int(grey(v)))
+		rows[i/side] = append(rows[i/side], int(gray(v)))
 	}
 	return json.Marshal(map[string]any{"image": rows, "max": 255})
 }
@@ -139,7 +139,7 @@ func document(pixels []float32) ([]byte, error) {
 func picture(pixels []float32) ([]byte, error) {
 	img := image.NewGray(image.Rect(0, 0, side, side))
 	for i, v := range pixels {
-		img.Pix[i] = grey(v)
+		img.Pix[i] = gray(v)
 	}
 	var b bytes.Buffer
 	err := png.Encode(&b, img)

@@ -70,7 +70,7 @@ func TestLoadCounts(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for args, want := range map[string]string{
 		"-connections 0": "want numbers from 1 to 1024", "-connections 1,x": "want numbers",
-		"-body gif": `-body is "gif"`, "-requests -1": "-requests is -1: want 0 to 10000000",
+		"-body gif": `-body: got "gif"`, "-requests -1": "-requests: got -1, want 0 to 10000000",
 		"-duration 40s": "at most 1m0s together", "-duration 0s": "want more than 0", "more": "want no arguments",
 	} {
 		_, err := parseOptions(strings.Fields(args))

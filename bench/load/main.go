@@ -75,7 +75,7 @@ func parseOptions(args []string) (options, error) {
 	for _, text := range strings.Split(*list, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 1024 {
-			return o, fmt.Errorf("-connections %q: want numbers from 1 to 1024, separated by commas", *list)
+			return o, fmt.Errorf("-connections: got %q, want numbers from 1 to 1024, separated by commas", *list)
 		}
 		o.connections = append(o.connections, n)
 	}
@@ -83,11 +83,11 @@ func parseOptions(args []string) (options, error) {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("want no arguments: %q", flags.Args())
 	case o.body != "json" && o.body != "png":
-		return o, fmt.Errorf("-body is %q: want json or png", o.body)
+		return o, fmt.Errorf("-body: got %q, want json or png", o.body)
 	case o.requests < 0 || o.requests > 10_000_000:
-		return o, fmt.Errorf("-requests is %d: want 0 to 10000000", o.requests)
+		return o, fmt.Errorf("-requests: got %d, want 0 to 10000000", o.requests)
 	case o.each <= 0 || total > longest:
-		return o, fmt.Errorf("-duration is %v for each of %d runs: want more than 0 and at most %v together", o.each,
+		return o, fmt.Errorf("-duration: got %v for each of %d runs, want more than 0 and at most %v together", o.each,
 			len(o.connections), longest)
 	}
 	return o, nil

@@ -11,9 +11,9 @@ import (
 //
 //	latency · ⌈log2 p⌉ + bytes / bandwidth
 //
-// where bytes is the larger of what a rank sends and what it receives. Exchanges follow one another in
-// the order in which they begin. They overlap with the computation between their beginning and their
-// end as the program does. Ranks don't wait for slower ones.
+// where bytes is the larger of what a rank sends and what it receives. Exchanges follow one another
+// in the order in which they begin. They overlap with the computation between their beginning and
+// their end as the program does. Ranks don't wait for slower ones.
 type network struct {
 	name      string
 	latency   time.Duration

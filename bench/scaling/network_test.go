@@ -31,7 +31,8 @@ func TestNetworkTime(t *testing.T) {
 	assert.Equal(t, compute+both-time.Second, n.step(at(0.6, 0.6), compute, 2), "a second of them overlaps")
 	assert.Equal(t, compute, n.step(at(0.9, 1), compute, 2), "all overlap")
 	again := timeline{append(at(0.6, 0.6).events, begin(2, 1e6, 0.6), end(2, 0.6))}
-	assert.Equal(t, compute+both+time.Millisecond, n.step(again, compute, 2), "the network is free when a rank has waited")
+	assert.Equal(t, compute+both+time.Millisecond, n.step(again, compute, 2),
+		"the network is free when a rank has waited")
 }
 
 // countingPeers notes the exchanges of a rank with real peers.
@@ -45,7 +46,9 @@ func (p *countingPeers) BeginGather(data []byte, at []int) (call int, err error)
 	return p.Peers.BeginGather(data, at)
 }
 
-func (p *countingPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
+func (p *countingPeers) BeginExchange(
+	send []byte, sendAt []int, receive []byte, receiveAt []int,
+) (call int, err error) {
 	_, _ = p.noted.BeginExchange(send, sendAt, receive, receiveAt)
 	return p.Peers.BeginExchange(send, sendAt, receive, receiveAt)
 }

@@ -36,8 +36,8 @@ type Peers interface {
 	Rank() (rank, ranks int)
 	// BeginGather begins to complete data, of which peer r has filled in data[at[r]:at[r+1]].
 	BeginGather(data []byte, at []int) (call int, err error)
-	// BeginExchange begins to send send[sendAt[r]:sendAt[r+1]] to peer r, and to receive from it what
-	// belongs in receive[receiveAt[r]:receiveAt[r+1]].
+	// BeginExchange begins to send send[sendAt[r]:sendAt[r+1]] to peer r, and to receive from it
+	// what belongs in receive[receiveAt[r]:receiveAt[r+1]].
 	BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error)
 	// Finish waits until a call is complete, once for each call.
 	Finish(call int) error
@@ -135,8 +135,8 @@ func (p *Part) Turns() int { return p.turns }
 // last one.
 func (p *Part) Take(turn int) { p.turn = turn }
 
-// Finish completes the late sums over the batch, and returns the first error of a call to the peers.
-// It is called after each turn.
+// Finish completes the late sums over the batch, and returns the first error of a call to the
+// peers. It is called after each turn.
 func (p *Part) Finish() error {
 	p.settle(math.MaxInt)
 	for _, call := range p.results {
@@ -194,16 +194,16 @@ func (p *Part) share(n int) (from, to int) {
 
 // A sum over the batch may be late: its first exchange is on its way while the process computes the
 // gradients of earlier layers. Its rest, arithmetic and a second exchange, follows some late sums
-// later, and its end in Finish. So the order of the exchanges is the same in all peers, however fast
-// they are.
+// later, and its end in Finish. So the order of the exchanges is the same in all peers, however
+// fast they are.
 type lateSum struct {
 	rest func()
 	due  int // the number of late sums that have begun when the rest follows
 }
 
 // The rest of an affine layer's gradient waits for its small operands only, and then sends most of
-// what a step sends: it follows soon. That of a convolution waits for sums as large as what it sends,
-// which may be behind the gradient of an affine layer.
+// what a step sends: it follows soon. That of a convolution waits for sums as large as what it
+// sends, which may be behind the gradient of an affine layer.
 const (
 	soon  = 1
 	later = 4

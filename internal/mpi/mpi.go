@@ -207,10 +207,10 @@ func (w *World) begin(o *operation) {
 	w.active = append(w.active, o)
 }
 
-// The thread polls without a pause for spinFor after the process has begun to wait for an operation,
-// and for spinBriefly after it has begun one, for which it mostly waits at once. Then it polls every
-// pollEvery: a rank that waits for a slower one, or computes meanwhile, leaves the processor to
-// others.
+// The thread polls without a pause for spinFor after the process has begun to wait for an
+// operation, and for spinBriefly after it has begun one, for which it mostly waits at once. Then it
+// polls every pollEvery: a rank that waits for a slower one, or computes meanwhile, leaves the
+// processor to others.
 const (
 	spinFor     = 2 * time.Millisecond
 	spinBriefly = 50 * time.Microsecond
@@ -306,8 +306,8 @@ func (w *World) Abort(code int) {
 // abortPatience is how long Abort waits for MPI's thread.
 const abortPatience = time.Second
 
-// textTime is what a launcher gets to pass on the last text of a process: MPICH's, told to abort, may
-// end before it does on a busy machine.
+// textTime is what a launcher gets to pass on the last text of a process: MPICH's, told to abort,
+// may end before it does on a busy machine.
 const textTime = 200 * time.Millisecond
 
 // abort is Abort on MPI's thread.

@@ -452,7 +452,9 @@ func TestNoLibrary(t *testing.T) {
 
 // TestDurations: a wrong variable is an error, not another time.
 func TestDurations(t *testing.T) {
-	for text, want := range map[string]string{"": "", "30s": "", "30": `got "30"`, "-1s": `got "-1s"`, "soon": `got "soon"`} {
+	for text, want := range map[string]string{
+		"": "", "30s": "", "30": `got "30"`, "-1s": `got "-1s"`, "soon": `got "soon"`,
+	} {
 		t.Setenv(silenceVariable, text)
 		if err := checkDuration(silenceVariable); want == "" {
 			assert.NoError(t, err)

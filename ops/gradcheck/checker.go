@@ -136,7 +136,7 @@ func (c *checker) evaluateGradients() error {
 	}
 	for i, g := range gradients {
 		if err := c.points[i].setGradient(g); err != nil {
-			return fmt.Errorf("gradient of %q %w", c.points[i].name, err)
+			return fmt.Errorf("gradient of %q: %w", c.points[i].name, err)
 		}
 	}
 	return nil
@@ -148,11 +148,11 @@ func (p *point) setGradient(g *tensor.Dense) error {
 		return err
 	}
 	if !slices.Equal(g.Shape(), p.shape) { // Eq doesn't distinguish (5, 1) from (5)
-		return fmt.Errorf("has shape %v: want %v", g.Shape(), p.shape)
+		return fmt.Errorf("got shape %v, want %v", g.Shape(), p.shape)
 	}
 	for i := range v.len() {
 		if x := v.at(i); !xmath.IsFinite(x) {
-			return fmt.Errorf("is %v at %v: want finite numbers", x, coordinates(p.shape, i))
+			return fmt.Errorf("got %v at %v, want finite numbers", x, coordinates(p.shape, i))
 		}
 	}
 	p.gradient = v

@@ -28,12 +28,11 @@ func inputValues(inputs []Input) ([]values, error) {
 		names[in.Name] = true
 		v, err := valuesOf(in.Value)
 		if err != nil {
-			return nil, fmt.Errorf("input %q %w", in.Name, err)
+			return nil, fmt.Errorf("input %q: %w", in.Name, err)
 		}
 		if first := inputs[0]; in.Value.Dtype() != first.Value.Dtype() {
 			return nil, fmt.Errorf(
-				"input %q is %v, input %q is %v: want one element type", in.Name, in.Value.Dtype(), first.Name,
-				first.Value.Dtype(),
+				"input %q: got %v, want %v like input %q", in.Name, in.Value.Dtype(), first.Value.Dtype(), first.Name,
 			)
 		}
 		all = append(all, v)

@@ -406,21 +406,21 @@ func TestRejectsInvalidInputs(t *testing.T) {
 		want   string
 	}{
 		"no inputs": {nil, summed, gradcheck.Options{}, "at least one input"},
-		"no value":  {[]gradcheck.Input{{Name: "x"}}, summed, gradcheck.Options{}, `input "x" is nil`},
+		"no value":  {[]gradcheck.Input{{Name: "x"}}, summed, gradcheck.Options{}, `input "x": got nil, want`},
 		"no name":   {[]gradcheck.Input{{Value: x}}, summed, gradcheck.Options{}, "want a different name"},
 		"same name": {append(one, one...), summed, gradcheck.Options{}, "want a different name"},
 		"integers": {
 			[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.Of(tensor.Int), tensor.WithShape(3))}}, summed,
-			gradcheck.Options{}, "is int: want float32 or float64",
+			gradcheck.Options{}, ": got int, want float32 or float64",
 		},
 		"scalar": {
 			[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.FromScalar(1.0))}}, summed, gradcheck.Options{},
 			"want at least one dimension",
 		},
-		"view": {[]gradcheck.Input{{Name: "x", Value: view}}, summed, gradcheck.Options{}, "is a view"},
+		"view": {[]gradcheck.Input{{Name: "x", Value: view}}, summed, gradcheck.Options{}, ": got a view"},
 		"two types": {
 			append(inputs(tensor.Float32), one[0])[1:], stockBuild(stock["sum"]), gradcheck.Options{},
-			"want one element type",
+			"got float64, want float32 like input",
 		},
 		"unused": {inputs(tensor.Float64), summed, gradcheck.Options{}, "differentiating: "},
 		"no result": {one, func(*G.ExprGraph, []*G.Node) (*G.Node, error) { return nil, nil }, gradcheck.Options{},
@@ -436,7 +436,7 @@ func TestRejectsInvalidInputs(t *testing.T) {
 		"step":      {one, summed, gradcheck.Options{Step: math.NaN()}, "want finite numbers of at least 0"},
 		"nothing": {
 			[]gradcheck.Input{{Name: "x", Value: tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(0))}}, summed,
-			gradcheck.Options{}, "has shape (0): want",
+			gradcheck.Options{}, ": got shape (0), want",
 		},
 		"small step": {one, summed, gradcheck.Options{Step: 1e-12}, "want at least 1e-08"},
 		"run fails": {one, func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
@@ -474,16 +474,16 @@ func TestRejectsInvalidFuncs(t *testing.T) {
 		}, "got 0 gradients, want 1"},
 		"nil gradient": {func(f *gradcheck.Func) {
 			f.Gradients = func() ([]*tensor.Dense, error) { return []*tensor.Dense{nil}, nil }
-		}, `gradient of "x" is nil`},
+		}, `gradient of "x": got nil`},
 		"gradient is NaN": {func(f *gradcheck.Func) {
 			spoil(f, func(g *tensor.Dense) *tensor.Dense { g.Float64s()[3] = math.NaN(); return g })
-		}, "is NaN at [3]"},
+		}, ": got NaN at [3], want"},
 		"gradient's size": {func(f *gradcheck.Func) {
 			spoil(f, func(*tensor.Dense) *tensor.Dense { return normal(tensor.Float64, 1, 2, 2) })
-		}, "has shape (2, 2): want (5)"},
+		}, ": got shape (2, 2), want (5)"},
 		"gradient's shape": {func(f *gradcheck.Func) {
 			spoil(f, func(*tensor.Dense) *tensor.Dense { return normal(tensor.Float64, 1, 5, 1) })
-		}, "has shape (5, 1): want (5)"},
+		}, ": got shape (5, 1), want (5)"},
 	} {
 		f := quadratic(5, func([]float64) {})
 		c.change(&f)

@@ -149,7 +149,7 @@ func (e *expression) gradientNodes(y *G.Node, inputs G.Nodes, projection directi
 	w := tensor.New(tensor.Of(y.Dtype()), tensor.WithShape(y.Shape().Clone()...))
 	weights, err := valuesOf(w)
 	if err != nil {
-		return nil, fmt.Errorf("result %w", err)
+		return nil, fmt.Errorf("result: %w", err)
 	}
 	for i := range weights.len() {
 		weights.set(i, projection.at(i))
@@ -185,7 +185,7 @@ func (e *expression) run(o output) (values, error) {
 	}
 	v, err := copyOf(o.node.Value())
 	if err != nil {
-		return values{}, fmt.Errorf("%v %w", o.node, err)
+		return values{}, fmt.Errorf("%v: %w", o.node, err)
 	}
 	return v, nil
 }

@@ -148,14 +148,14 @@ func inner(a, b []*tensor.Dense) (float64, error) {
 	for i := range a {
 		p, err := copyOfDense(a[i])
 		if err != nil {
-			return 0, fmt.Errorf("tensor %d %w", i, err)
+			return 0, fmt.Errorf("tensor %d: %w", i, err)
 		}
 		q, err := copyOfDense(b[i])
 		if err != nil {
-			return 0, fmt.Errorf("tensor %d %w", i, err)
+			return 0, fmt.Errorf("tensor %d: %w", i, err)
 		}
 		if p.len() != q.len() {
-			return 0, fmt.Errorf("tensor %d has %d elements, want %d", i, p.len(), q.len())
+			return 0, fmt.Errorf("tensor %d: got %d elements, want %d", i, p.len(), q.len())
 		}
 		for j := range p.len() {
 			sum.add(p.at(j) * q.at(j))

@@ -17,13 +17,13 @@ type values struct {
 // valuesOf returns the elements of d without copying, so that setting one changes the tensor.
 func valuesOf(d *tensor.Dense) (values, error) {
 	if d == nil {
-		return values{}, fmt.Errorf("is nil: want a dense tensor")
+		return values{}, fmt.Errorf("got nil, want a dense tensor")
 	}
 	if d.Dims() == 0 || d.Size() == 0 {
-		return values{}, fmt.Errorf("has shape %v: want at least one dimension and one element", d.Shape())
+		return values{}, fmt.Errorf("got shape %v, want at least one dimension and one element", d.Shape())
 	}
 	if isView(d) {
-		return values{}, fmt.Errorf("is a view or in column-major order: want a row-major tensor that isn't a view")
+		return values{}, fmt.Errorf("got a view or column-major order, want a row-major tensor that isn't a view")
 	}
 	switch d.Dtype() {
 	case tensor.Float32:
@@ -31,7 +31,7 @@ func valuesOf(d *tensor.Dense) (values, error) {
 	case tensor.Float64:
 		return values{f64: d.Float64s()}, nil
 	}
-	return values{}, fmt.Errorf("is %v: want float32 or float64", d.Dtype())
+	return values{}, fmt.Errorf("got %v, want float32 or float64", d.Dtype())
 }
 
 // copyOf copies the elements of a gorgonia value in row-major order: of a tensor in any layout, or
@@ -45,16 +45,16 @@ func copyOf(v G.Value) (values, error) {
 	case *tensor.Dense:
 		return copyOfDense(v)
 	}
-	return values{}, fmt.Errorf("is a %T: want a tensor or a scalar of float32 or float64", v)
+	return values{}, fmt.Errorf("got a %T, want a tensor or a scalar of float32 or float64", v)
 }
 
 func copyOfDense(d *tensor.Dense) (values, error) {
 	if d == nil {
-		return values{}, fmt.Errorf("is nil: want a dense tensor")
+		return values{}, fmt.Errorf("got nil, want a dense tensor")
 	}
 	switch {
 	case d.Dtype() != tensor.Float32 && d.Dtype() != tensor.Float64:
-		return values{}, fmt.Errorf("is %v: want float32 or float64", d.Dtype())
+		return values{}, fmt.Errorf("got %v, want float32 or float64", d.Dtype())
 	case isView(d):
 		return copyOfView(d)
 	case d.Dtype() == tensor.Float32:

@@ -297,7 +297,8 @@ func TestLists(t *testing.T) {
 		assert.Equal(t, 1, test.Len(), name)
 		assert.Equal(t, filepath.Join(dir, "p", "3.png"), test.Path(0))
 		if name == "a.csv" {
-			assert.Equal(t, []string{"a.csv: 2 validation pictures beside the training and the test set true"}, leftOut(t, train, dir))
+			want := []string{"a.csv: 2 validation pictures beside the training and the test set true"}
+			assert.Equal(t, want, leftOut(t, train, dir))
 		} else {
 			assert.Empty(t, train.LeftOut())
 		}

@@ -42,7 +42,8 @@ func TestDraw(t *testing.T) {
 	assert.IsIncreasing(t, drawn)
 	assert.Equal(t, drawn, indicesOf(t, dataset.Draw(set, 30, 1)))
 	assert.NotEqual(t, drawn, indicesOf(t, dataset.Draw(set, 30, 2)))
-	assert.NotSubset(t, indicesOf(t, dataset.Mixed(set, 1))[:30], drawn, "the two orders of a seed don't depend on each other")
+	assert.NotSubset(t, indicesOf(t, dataset.Mixed(set, 1))[:30], drawn,
+		"the two orders of a seed don't depend on each other")
 	classes := map[int]bool{}
 	for _, i := range drawn {
 		classes[i/10] = true

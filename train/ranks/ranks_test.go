@@ -96,11 +96,13 @@ func (p strangePeers) BeginGather(data []byte, at []int) (int, error) {
 // TestDamagedSizes: a size from another rank is checked before memory of that size is taken.
 func TestDamagedSizes(t *testing.T) {
 	for name, size := range map[string]uint64{
-		"2147483648": 1 << 31, "9223372036854775808": 1 << 63, "18446744073709551615": math.MaxUint64, "2147483643": 1<<31 - 5,
+		"2147483648": 1 << 31, "9223372036854775808": 1 << 63,
+		"18446744073709551615": math.MaxUint64, "2147483643": 1<<31 - 5,
 	} {
 		each(3, func(p ops.Peers, _ int) {
 			_, err := All(strangePeers{p, binary.LittleEndian.AppendUint64(nil, size)}, []byte("12345"))
-			assert.EqualError(t, err, "rank 1 sends "+name+" bytes after 5 of the ranks before: want at most 2147483647 together")
+			assert.EqualError(t, err, "rank 1 sends "+name+" bytes after 5 of the ranks before: "+
+				"want at most 2147483647 together")
 		})
 	}
 }

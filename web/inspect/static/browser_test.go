@@ -54,7 +54,7 @@ func open(t *testing.T, address string) (b *browser.Tab, clock, processor time.D
 	return b, time.Duration(milliseconds * float64(time.Millisecond)), b.ProcessorTime()
 }
 
-// TestBrowserNamesAWrongFile: a page without all its files, or with a damaged one, says which it is.
+// TestBrowserNamesAWrongFile: a page that lacks a file, or has a damaged one, says which.
 func TestBrowserNamesAWrongFile(t *testing.T) {
 	snapshots, err := inspect.Default()
 	require.NoError(t, err)
