@@ -63,6 +63,17 @@ func (b BatchNorm) lowerReLU(l *Lowering) (*G.Node, error) {
 	return b.lower(l, ops.BatchNormReLU, ops.FrozenBatchNormReLU)
 }
 
+// lowerClip is Lower followed by a clipping, as one op.
+func (b BatchNorm) lowerClip(l *Lowering, low, high float64) (*G.Node, error) {
+	return b.lower(l,
+		func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+			return ops.BatchNormClip(x, weight, bias, eps, low, high)
+		},
+		func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {
+			return ops.FrozenBatchNormClip(x, weight, bias, mean, variance, eps, low, high)
+		})
+}
+
 func (b BatchNorm) lower(
 	l *Lowering,
 	trained func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error),

@@ -15,8 +15,10 @@ import (
 var passes = []pass{
 	{"conv-relu-pool", fuseConvReLUPool, true},
 	{"conv-relu", fuseConvReLU, false},
+	{"conv-clip", fuseConvClip, false},
 	{"affine-relu", fuseAffineReLU, false},
 	{"batchnorm-relu", fuseBatchNormReLU, false},
+	{"batchnorm-clip", fuseBatchNormClip, false},
 }
 
 // A pass fuses the first nodes of a chain into one op: fuse returns how many, and how to lower
@@ -123,7 +125,7 @@ func fuseConvReLUPool(chain []*Node) (int, lowerFunc) {
 // fuseConvReLU fuses a rectifier into a convolution whose filters read all channels of their group.
 func fuseConvReLU(chain []*Node) (int, lowerFunc) {
 	conv, ok := chain[0].Layer.(Conv2D)
-	if !ok || conv.Connections != nil || !reluFollows(chain) {
+	if _, relu := next[ReLU](chain); !ok || conv.Connections != nil || !relu {
 		return 0, nil
 	}
 	return 2, func(l *Lowering) (*G.Node, error) {
@@ -131,9 +133,22 @@ func fuseConvReLU(chain []*Node) (int, lowerFunc) {
 	}
 }
 
+// fuseConvClip fuses a clipping, such as ReLU6, into a convolution like fuseConvReLU's.
+func fuseConvClip(chain []*Node) (int, lowerFunc) {
+	conv, ok := chain[0].Layer.(Conv2D)
+	clip, clips := next[Clip](chain)
+	if !ok || conv.Connections != nil || !clips {
+		return 0, nil
+	}
+	return 2, func(l *Lowering) (*G.Node, error) {
+		return ops.ConvClip2D(l.X(), l.Param("weight"), l.Param("bias"), conv.op(), clip.Min, clip.Max)
+	}
+}
+
 // fuseAffineReLU fuses a rectifier into an affine layer.
 func fuseAffineReLU(chain []*Node) (int, lowerFunc) {
-	if _, ok := chain[0].Layer.(Affine); !ok || !reluFollows(chain) {
+	_, ok := chain[0].Layer.(Affine)
+	if _, relu := next[ReLU](chain); !ok || !relu {
 		return 0, nil
 	}
 	return 2, func(l *Lowering) (*G.Node, error) {
@@ -148,18 +163,28 @@ func fuseAffineReLU(chain []*Node) (int, lowerFunc) {
 // fuseBatchNormReLU fuses a rectifier into a batch normalization.
 func fuseBatchNormReLU(chain []*Node) (int, lowerFunc) {
 	norm, ok := chain[0].Layer.(BatchNorm)
-	if !ok || !reluFollows(chain) {
+	if _, relu := next[ReLU](chain); !ok || !relu {
 		return 0, nil
 	}
 	return 2, norm.lowerReLU
 }
 
-func reluFollows(chain []*Node) bool {
-	if len(chain) < 2 {
-		return false
+// fuseBatchNormClip fuses a clipping into a batch normalization.
+func fuseBatchNormClip(chain []*Node) (int, lowerFunc) {
+	norm, ok := chain[0].Layer.(BatchNorm)
+	clip, clips := next[Clip](chain)
+	if !ok || !clips {
+		return 0, nil
 	}
-	_, ok := chain[1].Layer.(ReLU)
-	return ok
+	return 2, func(l *Lowering) (*G.Node, error) { return norm.lowerClip(l, clip.Min, clip.Max) }
+}
+
+// next returns the second layer of a chain if it is of the kind L.
+func next[L Layer](chain []*Node) (layer L, ok bool) {
+	if len(chain) > 1 {
+		layer, ok = chain[1].Layer.(L)
+	}
+	return layer, ok
 }
 
 func (g group) multiplyAdds() (sum int64) {

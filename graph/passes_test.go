@@ -44,6 +44,22 @@ func normNet() *graph.Spec {
 		graph.Affine{Units: 8}, graph.BatchNorm{}, graph.ReLU{}, graph.Affine{Units: 6}, graph.Softmax{})
 }
 
+// clipNet has clippings after each kind of layer, as in networks for mobile devices.
+func clipNet() *graph.Spec {
+	conv := graph.Conv2D{Filters: 16, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}
+	wide, each := graph.Conv2D{Filters: 24, Kernel: graph.Square(1), Bias: 0.1}, conv
+	each.Filters, each.Groups = 24, 24
+	relu6 := graph.Clip{Max: 6}
+	return graph.Sequential("clip", tensor.Shape{2, 13, 12}, graph.He(),
+		conv, graph.BatchNorm{}, relu6,
+		wide, graph.Clip{Min: -0.5, Max: 1},
+		each, graph.BatchNorm{Frozen: true}, relu6,
+		wide, relu6, graph.MaxPool{Kernel: graph.Square(2)},
+		graph.Residual(graph.Serial(each, relu6, wide, graph.BatchNorm{}, graph.Clip{Min: -1, Max: 1})), relu6,
+		graph.Conv2D{Filters: 3, Kernel: graph.Square(2), Connections: [][]int{{0, 1}, {2, 5}, {3, 4}}}, relu6,
+		graph.GlobalAvgPool{}, graph.Affine{Units: 8}, relu6, graph.Affine{Units: 6}, graph.Softmax{})
+}
+
 func TestPassesFuse(t *testing.T) {
 	fused := func(spec *graph.Spec, options ...graph.Option) []string {
 		s, err := graph.Summarize(spec, options...)
@@ -63,6 +79,10 @@ func TestPassesFuse(t *testing.T) {
 	assert.Equal(t, []string{
 		"bn1+relu1 batchnorm-relu", "bn2+relu2 batchnorm-relu", "bn3+relu3 batchnorm-relu", "bn6+relu5 batchnorm-relu",
 	}, fused(normNet()))
+	assert.Equal(t, []string{
+		"bn1+clip1 batchnorm-clip", "conv2+clip2 conv-clip", "bn2+clip3 batchnorm-clip", "conv4+clip4 conv-clip",
+		"conv5+clip5 conv-clip", "bn3+clip6 batchnorm-clip",
+	}, fused(clipNet()))
 	alexnet, err := models.ByName("alexnet")
 	require.NoError(t, err)
 	assert.Equal(t, []string{
@@ -81,7 +101,7 @@ func TestPassesFuse(t *testing.T) {
 
 // TestFusionChangesNoBit trains a model with and without passes, and compares all results.
 func TestFusionChangesNoBit(t *testing.T) {
-	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), smallNet(), models.GradientCheckNet().Spec(),
+	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), clipNet(), smallNet(), models.GradientCheckNet().Spec(),
 		tinyAlexNet()} {
 		for _, dt := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 			requireTwins(t, spec, 20, []graph.Option{graph.WithDtype(dt)},

@@ -21,17 +21,22 @@ import (
 // so the variance is unbiased: M/(M-1) times the variance that normalizes x, M = N·H·W. Both are
 // computed after y in every run, and have no gradient.
 func BatchNorm(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
-	return batchNormOps("BatchNorm", false, x, weight, bias, eps)
+	return batchNormOps("BatchNorm", limiter{}, x, weight, bias, eps)
 }
 
 // BatchNormReLU is [BatchNorm] followed by [ReLU] in one pass: the rectifier is applied before the
 // normalized values go to memory. Results and gradients are the same to the bit.
 func BatchNormReLU(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
-	return batchNormOps("BatchNormReLU", true, x, weight, bias, eps)
+	return batchNormOps("BatchNormReLU", rectifier(), x, weight, bias, eps)
 }
 
-func batchNormOps(name string, relu bool, x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
-	f32, f64 := &batchNorm[float32]{eps: eps, relu: relu}, &batchNorm[float64]{eps: eps, relu: relu}
+// BatchNormClip is [BatchNorm] followed by [Clip] in one pass; see [BatchNormReLU].
+func BatchNormClip(x, weight, bias *G.Node, eps, low, high float64) (y, mean, variance *G.Node, err error) {
+	return batchNormOps("BatchNormClip", clipper(low, high), x, weight, bias, eps)
+}
+
+func batchNormOps(name string, l limiter, x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+	f32, f64 := &batchNorm[float32]{eps: eps, limiter: l}, &batchNorm[float64]{eps: eps, limiter: l}
 	if y, err = apply(name, f32.normalize, f64.normalize, x, weight, bias); err != nil {
 		return nil, nil, nil, err
 	}
@@ -46,13 +51,13 @@ func batchNormOps(name string, relu bool, x, weight, bias *G.Node, eps float64) 
 
 // batchNorm is the three ops of one batch normalization, which share a kernel.
 type batchNorm[T kernel.Float] struct {
-	eps    float64
-	relu   bool                   // y is rectified
-	kernel func() *kernel.Norm[T] // set by normalize
+	eps     float64
+	limiter limiter                // the zero limiter: none
+	kernel  func() *kernel.Norm[T] // set by normalize
 }
 
-// normalize is a normRule whose sets are the channels: M = N·H·W. With the rectifier, y = max(a, 0)
-// of the normRule's a, so first da = dy·1[y > 0] (see reluVJP).
+// normalize is a normRule whose sets are the channels: M = N·H·W. With a limiter f, y = f(a) of the
+// normRule's a, so first da = dy·f'(a), which y tells.
 func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	if err := checkNorm(in, b.eps); err != nil {
 		return rule[T]{}, err
@@ -66,9 +71,11 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 	})
 	r := normRule(x, channelSets(x), b.eps, fmt.Sprintf("eps %g", b.eps), func() normalizer[T] { return b.kernel() })
 	r.split = b.split
-	if b.relu {
-		r.forward = func(in [][]T, y []T) { b.kernel().ForwardReLU(in[0], in[1], in[2], y) }
-		r.epilogue = reluVJP[T](x)
+	if l := b.limiter; l.Name != "" {
+		r.attributes = l.with(r.attributes)
+		r.forward = func(in [][]T, y []T) { b.kernel().ForwardWithin(limitsOf[T](l), in[0], in[1], in[2], y) }
+		r.epilogue = functionVJP[T](l.Function, x)
+		return r, l.Check()
 	}
 	return r, nil
 }

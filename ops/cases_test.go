@@ -121,7 +121,14 @@ func fusedCases() []opCase {
 			continue
 		}
 		geometry, naive := strings.TrimPrefix(c.name, "Conv2D/"), rectified(c).naive
+		clipping := clipped(c)
 		cases = append(cases,
+			opCase{
+				name: "ConvClip2D/" + geometry, inputs: c.inputs, kinked: true, naive: clipping.naive,
+				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+					return ops.ConvClip2D(in[0], in[1], third(in), c.conv, lowClip, highClip)
+				},
+			},
 			opCase{
 				name: "ConvReLU2D/" + geometry, inputs: c.inputs, kinked: true, naive: naive,
 				build: func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
@@ -490,8 +497,16 @@ func normCases() []opCase {
 		cases = append(cases,
 			batchNormCase("BatchNorm", ops.BatchNorm, x, eps),
 			rectified(batchNormCase("BatchNormReLU", ops.BatchNormReLU, x, eps)),
+			clipped(batchNormCase("BatchNormClip",
+				func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+					return ops.BatchNormClip(x, weight, bias, eps, lowClip, highClip)
+				}, x, eps)),
 			frozenBatchNormCase("FrozenBatchNorm", ops.FrozenBatchNorm, x, eps),
 			rectified(frozenBatchNormCase("FrozenBatchNormReLU", ops.FrozenBatchNormReLU, x, eps)),
+			clipped(frozenBatchNormCase("FrozenBatchNormClip",
+				func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {
+					return ops.FrozenBatchNormClip(x, weight, bias, mean, variance, eps, lowClip, highClip)
+				}, x, eps)),
 			layerNormCase(x, eps))
 		for groups := 1; groups <= x[1]; groups++ {
 			if x[1]%groups == 0 {
@@ -521,11 +536,22 @@ func batchNormCase(
 
 // rectified is a case whose op ends with a rectifier.
 func rectified(c opCase) opCase {
+	return c.then(func(x float64) float64 { return math.Max(x, 0) })
+}
+
+// The limits of the cases whose ops end with a clipping. The results of some are outside.
+const lowClip, highClip = -0.25, 0.5
+
+// clipped is a case whose op ends with a clipping.
+func clipped(c opCase) opCase {
+	return c.then(func(x float64) float64 { return min(max(x, lowClip), highClip) })
+}
+
+// then is a case whose op ends with an activation that has kinks.
+func (c opCase) then(activation func(x float64) float64) opCase {
 	parts := c.naive
 	c.kinked = true
-	c.naive = func(in []array) array {
-		return parts(in).apply(func(x float64) float64 { return math.Max(x, 0) })
-	}
+	c.naive = func(in []array) array { return parts(in).apply(activation) }
 	return c
 }
 

@@ -125,6 +125,20 @@ func ExampleConvReLU2D() {
 	// db: [1]
 }
 
+// Of the convolution's [6.5 -2 3] only the last is between the limits and gets a gradient.
+func ExampleConvClip2D() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{1, 1, 1, 3}, 6, -2.5, 2.5)
+	w := node(g, "w", tensor.Shape{1, 1, 1, 1}, 1)
+	b := node(g, "b", tensor.Shape{1}, 0.5)
+	show(G.Must(ops.ConvClip2D(x, w, b, ops.Conv{}, 0, 6)), x, w, b)
+	// Output:
+	// y (1, 1, 1, 3): [6 0 3]
+	// dx: [0 0 1]
+	// dw: [2.5]
+	// db: [1]
+}
+
 // The larger of the convolution's two values is the one that learns.
 func ExampleConvReLUPool2D() {
 	g := G.NewGraph()
@@ -643,6 +657,34 @@ func ExampleBatchNormReLU() {
 	// Output:
 	// y (3, 1): [0 0.3709 18.89]
 	// dbias: [2]
+}
+
+func ExampleBatchNormClip() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{3, 1}, 1, 2, 6)
+	weight, bias := node(g, "weight", tensor.Shape{1}, 10), node(g, "bias", tensor.Shape{1}, 5)
+	y, _, _, err := ops.BatchNormClip(x, weight, bias, 1e-5, 0, 6)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	show(y, bias)
+	// Output:
+	// y (3, 1): [0 0.3709 6]
+	// dbias: [1]
+}
+
+func ExampleFrozenBatchNormClip() {
+	g := G.NewGraph()
+	x := node(g, "x", tensor.Shape{3, 1}, 1, 2.5, 6)
+	weight, bias := node(g, "weight", tensor.Shape{1}, 10), node(g, "bias", tensor.Shape{1}, -1)
+	mean, variance := node(g, "mean", tensor.Shape{1}, 2), node(g, "variance", tensor.Shape{1}, 4)
+	show(G.Must(ops.FrozenBatchNormClip(x, weight, bias, mean, variance, 1e-5, 0, 6)), x, weight, bias)
+	// Output:
+	// y (3, 1): [0 1.5 6]
+	// dx: [0 5 0]
+	// dweight: [0.25]
+	// dbias: [1]
 }
 
 func ExampleFrozenBatchNormReLU() {

@@ -21,23 +21,31 @@ func FrozenBatchNorm(x, weight, bias, mean, variance *G.Node, eps float64) (*G.N
 
 // FrozenBatchNormReLU is [FrozenBatchNorm] followed by [ReLU] in one pass; see [BatchNormReLU].
 func FrozenBatchNormReLU(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {
-	f32, f64 := frozenBatchNormReLU[float32](eps), frozenBatchNormReLU[float64](eps)
+	l := rectifier()
+	f32, f64 := limitedFrozenBatchNorm[float32](eps, l), limitedFrozenBatchNorm[float64](eps, l)
 	return apply("FrozenBatchNormReLU", f32, f64, x, weight, bias, mean, variance)
 }
 
-// frozenBatchNormReLU: y = max(a, 0) of frozenBatchNorm's a, so first da = dy·1[y > 0] (see
-// reluVJP).
-func frozenBatchNormReLU[T kernel.Float](eps float64) builder[T] {
+// FrozenBatchNormClip is [FrozenBatchNorm] followed by [Clip] in one pass; see [BatchNormReLU].
+func FrozenBatchNormClip(x, weight, bias, mean, variance *G.Node, eps, low, high float64) (*G.Node, error) {
+	l := clipper(low, high)
+	f32, f64 := limitedFrozenBatchNorm[float32](eps, l), limitedFrozenBatchNorm[float64](eps, l)
+	return apply("FrozenBatchNormClip", f32, f64, x, weight, bias, mean, variance)
+}
+
+// limitedFrozenBatchNorm: y = f(a) of frozenBatchNorm's a, so first da = dy·f'(a), which y tells.
+func limitedFrozenBatchNorm[T kernel.Float](eps float64, l limiter) builder[T] {
 	return func(in []tensor.Shape) (rule[T], error) {
 		r, k, err := frozenNormRule[T](in, eps)
 		if err != nil {
 			return rule[T]{}, err
 		}
+		r.attributes = l.with(r.attributes)
 		r.forward = func(in [][]T, y []T) {
-			k().ForwardFrozenReLU(in[0], in[1], in[2], in[3], in[4], y)
+			k().ForwardFrozenWithin(limitsOf[T](l), in[0], in[1], in[2], in[3], in[4], y)
 		}
-		r.epilogue = reluVJP[T](in[0])
-		return r, nil
+		r.epilogue = functionVJP[T](l.Function, in[0])
+		return r, l.Check()
 	}
 }
 

@@ -93,25 +93,27 @@ func elementwise[T kernel.Float](f Function) builder[T] {
 		if err := f.Check(); err != nil {
 			return rule[T]{}, err
 		}
-		x, curve := in[0], curveOf[T](f)
-		dx := vjp[T]{reads: []operand{0}, apply: func(in [][]T, _, dy, dx []T) { curve.Backward(in[0], dy, dx) }}
-		if f.SlopeFromResult != nil {
-			dx = vjp[T]{reads: []operand{result}, apply: func(_ [][]T, y, dy, dx []T) { curve.Backward(y, dy, dx) }}
-		}
-		dx.inPlace = true
+		curve := curveOf[T](f)
 		return rule[T]{
 			attributes: f.Attributes(),
-			output:     x,
+			output:     in[0],
 			inPlace:    true,
 			forward:    func(in [][]T, y []T) { curve.Forward(in[0], y) },
-			vjps:       []vjp[T]{withCurvature(dx, f, x)},
+			vjps:       []vjp[T]{functionVJP[T](f, in[0])},
 		}, nil
 	}
 }
 
-// withCurvature completes an activation's gradient. Let s be the slope as a function of the operand
-// v that it reads, x or y. With u for dx, d(dy) = u·s and d(v) = u·dy·s'.
-func withCurvature[T kernel.Float](dx vjp[T], f Function, x tensor.Shape) vjp[T] {
+// functionVJP is the gradient of an activation of x. It is also the epilogue of a fused op that
+// ends with the activation, if the slope is a function of y. Let s be the slope as a function of
+// the operand v that it reads, x or y. With u for dx, d(dy) = u·s and d(v) = u·dy·s'.
+func functionVJP[T kernel.Float](f Function, x tensor.Shape) vjp[T] {
+	curve := curveOf[T](f)
+	dx := vjp[T]{reads: []operand{0}, apply: func(in [][]T, _, dy, dx []T) { curve.Backward(in[0], dy, dx) }}
+	if f.SlopeFromResult != nil {
+		dx = vjp[T]{reads: []operand{result}, apply: func(_ [][]T, y, dy, dx []T) { curve.Backward(y, dy, dx) }}
+	}
+	dx.inPlace = true
 	if f.PiecewiseLinear {
 		return dx.symmetric(x)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,12 +74,24 @@ func requireSameBits(t require.TestingT, want, got []float64, format string, arg
 	}
 }
 
-func convThenReLU(in G.Nodes, c Conv) (*G.Node, error) {
+func convThenReLU(in G.Nodes, c Conv) (*G.Node, error) { return convThen(ReLUFunction(), in, c) }
+
+func convThen(f Function, in G.Nodes, c Conv) (*G.Node, error) {
 	a, err := Conv2D(in[0], in[1], third(in), c)
 	if err != nil {
 		return nil, err
 	}
-	return ReLU(a)
+	return f.Apply(a)
+}
+
+// clips are the limits of clippings, in float32 and beyond.
+var clips = [][2]float64{{0, 6}, {-0.7, 1.1}, {math.Inf(-1), 0.5}, {0.25, math.Inf(1)}, {-1e300, 1e300}}
+
+func compareConvClip(t require.TestingT, shapes []tensor.Shape, bad bool, conv Conv, clip [2]float64) {
+	low, high := clip[0], clip[1]
+	compareWithParts(t, shapes, bad,
+		func(in G.Nodes) (*G.Node, error) { return ConvClip2D(in[0], in[1], third(in), conv, low, high) },
+		func(in G.Nodes) (*G.Node, error) { return convThen(ClipFunction(low, high), in, conv) })
 }
 
 func convThenReLUThenPool(in G.Nodes, c Conv, p Pool) (*G.Node, error) {
@@ -115,6 +128,7 @@ func TestFusedConvolutionsAreTheirParts(t *testing.T) {
 			compareWithParts(t, shapes, bad,
 				func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], third(in), conv) },
 				func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, conv) })
+			compareConvClip(t, shapes, bad, conv, clips[compared%len(clips)])
 		}
 		for _, pool := range []Pool{{Kernel: Pair{1, 1}}, {Kernel: Pair{2, 2}, Pad: Pair{1, 1}, Ceil: true},
 			{Kernel: Pair{3, 2}, Stride: Pair{1, 1}, Pad: Pair{2, 1}}} {
@@ -160,6 +174,7 @@ func TestAnyFusedConvolutionIsItsParts(t *testing.T) {
 		compareWithParts(t, shapes, bad,
 			func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], third(in), conv) },
 			func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, conv) })
+		compareConvClip(t, shapes, bad, conv, rapid.SampledFrom(clips).Draw(t, "clip"))
 		compareWithParts(t, shapes, bad,
 			func(in G.Nodes) (*G.Node, error) { return ConvReLUPool2D(in[0], in[1], third(in), conv, pool) },
 			func(in G.Nodes) (*G.Node, error) { return convThenReLUThenPool(in, conv, pool) })
@@ -180,14 +195,39 @@ func TestAffineReLUIsItsParts(t *testing.T) {
 	}
 }
 
-func TestBatchNormReLUIsItsParts(t *testing.T) {
+// TestLargeFusedConvolutionsAreTheirParts has convolutions that the kernels compute by tiles, by
+// planes, and by products in several parts.
+func TestLargeFusedConvolutionsAreTheirParts(t *testing.T) {
+	for _, c := range []struct {
+		x, w tensor.Shape
+		conv Conv
+	}{
+		{tensor.Shape{2, 16, 18, 15}, tensor.Shape{17, 16, 3, 3}, Conv{Pad: Pair{1, 1}}},
+		{tensor.Shape{17, 16, 16, 16}, tensor.Shape{16, 16, 3, 3}, Conv{Pad: Pair{1, 1}}},
+		{tensor.Shape{2, 24, 17, 19}, tensor.Shape{24, 1, 3, 3}, Conv{Pad: Pair{1, 1}, Stride: Pair{2, 2}, Groups: 24}},
+		{tensor.Shape{1, 20, 23, 29}, tensor.Shape{37, 20, 1, 1}, Conv{}},
+		{tensor.Shape{1, 1100, 5, 9}, tensor.Shape{5, 1100, 1, 1}, Conv{}},
+	} {
+		shapes := []tensor.Shape{c.x, c.w, {c.w[0]}}
+		for _, clip := range clips {
+			compareConvClip(t, shapes, false, c.conv, clip)
+		}
+		compareWithParts(t, shapes, false,
+			func(in G.Nodes) (*G.Node, error) { return ConvReLU2D(in[0], in[1], third(in), c.conv) },
+			func(in G.Nodes) (*G.Node, error) { return convThenReLU(in, c.conv) })
+	}
+}
+
+func TestLimitedBatchNormIsItsParts(t *testing.T) {
 	const eps = 1e-3
-	for _, x := range []tensor.Shape{{4, 3}, {2, 3, 5, 1}, {17, 5, 7, 6}, {3, 2, 40, 41}} {
+	type trained = func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error)
+	type frozen = func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error)
+	compare := func(x tensor.Shape, fused trained, fusedFrozen frozen, f Function) {
 		shapes := []tensor.Shape{x, {x[1]}, {x[1]}}
 		for _, bad := range []bool{false, true} {
 			compareWithParts(t, shapes, bad,
 				func(in G.Nodes) (*G.Node, error) {
-					y, _, _, err := BatchNormReLU(in[0], in[1], in[2], eps)
+					y, _, _, err := fused(in[0], in[1], in[2], eps)
 					return y, err
 				},
 				func(in G.Nodes) (*G.Node, error) {
@@ -195,11 +235,10 @@ func TestBatchNormReLUIsItsParts(t *testing.T) {
 					if err != nil {
 						return nil, err
 					}
-					return ReLU(y)
+					return f.Apply(y)
 				})
 		}
-		given := func(in G.Nodes,
-			op func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error)) (*G.Node, error) {
+		given := func(in G.Nodes, op frozen) (*G.Node, error) {
 			statistic := func(name string, v float64) *G.Node {
 				values := tensor.New(tensor.Of(in[0].Dtype()), tensor.WithShape(x[1]))
 				if err := values.Memset(
@@ -211,24 +250,41 @@ func TestBatchNormReLUIsItsParts(t *testing.T) {
 			return op(in[0], in[1], in[2], statistic("mean", 0.25), statistic("variance", 2), eps)
 		}
 		compareWithParts(t, shapes, false,
-			func(in G.Nodes) (*G.Node, error) { return given(in, FrozenBatchNormReLU) },
+			func(in G.Nodes) (*G.Node, error) { return given(in, fusedFrozen) },
 			func(in G.Nodes) (*G.Node, error) {
 				y, err := given(in, FrozenBatchNorm)
 				if err != nil {
 					return nil, err
 				}
-				return ReLU(y)
+				return f.Apply(y)
 			})
+	}
+	for _, x := range []tensor.Shape{{4, 3}, {2, 3, 5, 1}, {17, 5, 7, 6}, {3, 2, 40, 41}} {
+		compare(x, BatchNormReLU, FrozenBatchNormReLU, ReLUFunction())
+		for _, c := range clips {
+			low, high := c[0], c[1]
+			compare(x,
+				func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+					return BatchNormClip(x, weight, bias, eps, low, high)
+				},
+				func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {
+					return FrozenBatchNormClip(x, weight, bias, mean, variance, eps, low, high)
+				}, ClipFunction(low, high))
+		}
 	}
 }
 
-// TestAForgottenReLUIsCaught leaves out the epilogue of the fused ops' gradients.
-func TestAForgottenReLUIsCaught(t *testing.T) {
+// TestAForgottenActivationIsCaught leaves out the epilogue of the fused ops' gradients.
+func TestAForgottenActivationIsCaught(t *testing.T) {
+	caught := 0
 	for _, s := range subjects {
-		if s.name != "ConvReLU2D" && s.name != "AffineReLU" && s.name != "BatchNormReLU" {
+		r, err := s.build(append(slices.Clone(s.inputs), s.targetShape()...))
+		require.NoError(t, err)
+		if r.epilogue.apply == nil {
 			continue
 		}
-		err := s.check(t, func(in []tensor.Shape) (rule[float64], error) {
+		caught++
+		err = s.check(t, func(in []tensor.Shape) (rule[float64], error) {
 			r, err := s.build(in)
 			r.epilogue = vjp[float64]{}
 			return r, err
@@ -237,4 +293,5 @@ func TestAForgottenReLUIsCaught(t *testing.T) {
 			require.ErrorContains(t, err, inputName(i), s.name)
 		}
 	}
+	require.Equal(t, 5, caught)
 }

@@ -90,6 +90,12 @@ func TestOpsRefuse(t *testing.T) {
 		"ConvReLU2D: input 2: got nil, want a node": func() (*G.Node, error) {
 			return ops.ConvReLU2D(x, w, new(G.Node), ops.Conv{})
 		},
+		"ConvClip2D: low and high: got 6 and 0, want a low below high": func() (*G.Node, error) {
+			return ops.ConvClip2D(x, w, b, ops.Conv{}, 6, 0)
+		},
+		"ConvClip2D: low and high: got NaN and 6": func() (*G.Node, error) {
+			return ops.ConvClip2D(x, w, b, ops.Conv{}, math.NaN(), 6)
+		},
 		"Conv2D: width: window: got kernel 3, stride 1, dilation 1, " +
 			"pad -1 before and 0 after": func() (*G.Node, error) {
 			return ops.Conv2D(x, w, nil, ops.Conv{PadBegin: ops.Pair{0, -1}})
@@ -206,6 +212,13 @@ func TestOpsRefuse(t *testing.T) {
 		},
 		"FrozenBatchNormReLU: mean: got shape (3), want (4), one for each channel": func() (*G.Node, error) {
 			return ops.FrozenBatchNormReLU(x, f32(4), f32(4), f32(3), f32(4), 1e-5)
+		},
+		"BatchNormClip: low and high: got 0 and 0, want a low below high": func() (*G.Node, error) {
+			y, _, _, err := ops.BatchNormClip(x, f32(4), f32(4), 1e-5, 0, 0)
+			return y, err
+		},
+		"FrozenBatchNormClip: low and high: got 0 and NaN": func() (*G.Node, error) {
+			return ops.FrozenBatchNormClip(x, f32(4), f32(4), f32(4), f32(4), 1e-5, 0, math.NaN())
 		},
 		"FrozenBatchNorm: mean: got shape (3), want (4), one for each channel": func() (*G.Node, error) {
 			return ops.FrozenBatchNorm(x, f32(4), f32(4), f32(3), f32(4), 1e-5)

@@ -55,18 +55,20 @@ func (a *Affine[T]) Split(p *Part) {
 }
 
 // Forward computes y = x·Wᵀ + bias; bias may be nil.
-func (a *Affine[T]) Forward(x, w, bias, y []T) { a.apply(x, w, bias, y, false) }
+func (a *Affine[T]) Forward(x, w, bias, y []T) { a.apply(x, w, bias, y, Limits[T]{}) }
 
-// ForwardReLU computes max(y, 0) of Forward's y, in the same pass.
-func (a *Affine[T]) ForwardReLU(x, w, bias, y []T) { a.apply(x, w, bias, y, true) }
+// ForwardWithin is Forward with limits on y, in the same pass.
+func (a *Affine[T]) ForwardWithin(limits Limits[T], x, w, bias, y []T) {
+	a.apply(x, w, bias, y, limits)
+}
 
-func (a *Affine[T]) apply(x, w, bias, y []T, relu bool) {
+func (a *Affine[T]) apply(x, w, bias, y []T, limits Limits[T]) {
 	if a.dots != nil {
-		a.dots.run(x, w, bias, y, relu)
+		a.dots.run(x, w, bias, y, limits)
 		return
 	}
 	a.forward.plan(a.batch, a.out, a.in)
-	a.forward.bias, a.forward.relu = bias, relu
+	a.forward.bias, a.forward.limits = bias, limits
 	a.forward.run(matrix[T]{x, a.in, false}, matrix[T]{w, a.in, true}, y, a.out)
 }
 

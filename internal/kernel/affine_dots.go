@@ -14,7 +14,7 @@ type affineDots[T Float] struct {
 	scratch        perWorker[affineScratch[T]]
 
 	x, w, bias, y []T // of the running call
-	relu          bool
+	limits        Limits[T]
 	multiply      func(worker, shard int)
 }
 
@@ -41,8 +41,8 @@ func newAffineDots[T Float](e *engine[T], batch, in, out int) *affineDots[T] {
 	return a
 }
 
-func (a *affineDots[T]) run(x, w, bias, y []T, relu bool) {
-	a.x, a.w, a.bias, a.y, a.relu = x, w, bias, y, relu
+func (a *affineDots[T]) run(x, w, bias, y []T, limits Limits[T]) {
+	a.x, a.w, a.bias, a.y, a.limits = x, w, bias, y, limits
 	work := int64(a.batch) * int64(a.in) * int64(a.out)
 	parallelAbove(parallelWork, work, a.tileShards*ceilDiv(a.batch, a.rowBlock), a.multiply)
 	a.x, a.w, a.bias, a.y = nil, nil, nil, nil
@@ -82,16 +82,14 @@ func (a *affineDots[T]) tile(s *affineScratch[T], row, rows, first, cols int) {
 	}
 }
 
-// finish writes sums, plus the bias and through the ReLU, to y, whose first element is output
+// finish writes sums, plus the bias and within the limits, to y, whose first element is output
 // first.
 func (a *affineDots[T]) finish(sums, y []T, first int) {
+	least, most := a.limits.bounds()
 	for j, v := range sums {
 		if a.bias != nil {
 			v += a.bias[first+j]
 		}
-		if a.relu {
-			v = max(v, 0)
-		}
-		y[j] = v
+		y[j] = min(max(v, least), most)
 	}
 }

@@ -82,7 +82,7 @@ type Conv[T Float] struct {
 // forward pass and the prologue makes the backward passes' dy; both may be nil. sums, which may be
 // nil, gets the sum of each plane that the prologue makes. See correlation and convWeights.
 type depthwise[T Float] interface {
-	forward(x, w, bias, y []T, relu bool, epilogue planesFunc[T])
+	forward(x, w, bias, y []T, limits Limits[T], epilogue planesFunc[T])
 	backwardData(w, dy, dx []T, prologue planesFunc[T])
 	backwardWeights(p *Part, x, dy, dw []T, prologue planesFunc[T], sums []float64)
 }
@@ -111,22 +111,24 @@ func (c *Conv[T]) LateWeights() { c.late = true }
 func (c *Conv[T]) LateBias() { c.bias.late = true }
 
 // Forward computes y from x, w and bias; bias may be nil.
-func (c *Conv[T]) Forward(x, w, bias, y []T) { c.run(x, w, bias, y, false, nil) }
+func (c *Conv[T]) Forward(x, w, bias, y []T) { c.run(x, w, bias, y, Limits[T]{}, nil) }
 
-// ForwardReLU computes max(y, 0) of Forward's y, in the same pass.
-func (c *Conv[T]) ForwardReLU(x, w, bias, y []T) { c.run(x, w, bias, y, true, nil) }
+// ForwardWithin is Forward with limits on y, in the same pass.
+func (c *Conv[T]) ForwardWithin(limits Limits[T], x, w, bias, y []T) {
+	c.run(x, w, bias, y, limits, nil)
+}
 
-func (c *Conv[T]) run(x, w, bias, y []T, relu bool, epilogue planesFunc[T]) {
+func (c *Conv[T]) run(x, w, bias, y []T, limits Limits[T], epilogue planesFunc[T]) {
 	if c.byPlane != nil {
-		c.byPlane.forward(x, w, bias, y, relu, epilogue)
+		c.byPlane.forward(x, w, bias, y, limits, epilogue)
 		return
 	}
 	if c.byTiles {
-		c.tiledForwardPass().run(x, w, bias, y, relu, nil, epilogue)
+		c.tiledForwardPass().run(x, w, bias, y, limits, nil, epilogue)
 		return
 	}
 	f := c.forwardPass()
-	f.relu, f.epilogue = relu, epilogue
+	f.limits, f.epilogue = limits, epilogue
 	f.run(x, w, bias, y)
 }
 
@@ -139,7 +141,7 @@ func (c *Conv[T]) runData(w, dy, dx []T, prologue planesFunc[T]) {
 		return
 	}
 	if c.byTiles {
-		c.tiledDataPass().run(dy, w, nil, dx, false, prologue, nil)
+		c.tiledDataPass().run(dy, w, nil, dx, Limits[T]{}, prologue, nil)
 		return
 	}
 	d := c.dataPass()

@@ -26,7 +26,7 @@ type correlation[T Float] struct {
 	tileParts        int  // parts that the tiles are cut into when split
 
 	packTile func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
-	relu     bool                                       // y = max(y, 0)
+	limits   Limits[T]                                  // of y
 
 	// The neighbors in a fused layer, or nil. The prologue makes n planes of x, from channel first
 	// of an image on; the epilogue takes n finished planes of y. Channels count through all groups.
@@ -204,7 +204,10 @@ func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTi
 		s.p = panel[T]{
 			tiles: tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc, offsets: c.im.offsets[k0:],
 			ldc:        c.pixels,
-			accumulate: k0 > 0, relu: c.relu && k0+kc == c.k,
+			accumulate: k0 > 0,
+		}
+		if k0+kc == c.k {
+			s.p.limits = c.limits
 		}
 		if k0 == 0 {
 			s.p.bias = bias

@@ -51,7 +51,7 @@ func (c *ConvReLUPool[T]) LateBias() { c.conv.LateBias() }
 // Forward computes y = maxpool(relu(conv(x, w) + bias)); bias may be nil.
 func (c *ConvReLUPool[T]) Forward(x, w, bias, y []T) {
 	c.y = y
-	c.conv.run(x, w, bias, nil, true, c.poolOne)
+	c.conv.run(x, w, bias, nil, AtLeast0[T](), c.poolOne)
 	c.y = nil
 }
 

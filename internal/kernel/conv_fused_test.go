@@ -104,33 +104,6 @@ func TestConvReLUPoolProperties(t *testing.T) {
 	})
 }
 
-func TestForwardReLUMatchesItsParts(t *testing.T) {
-	forEachISA(t, func(t *testing.T) {
-		r := newRand(13)
-		s := convShapes["sum in blocks"]
-		nx, nw, ny := s.sizes()
-		x, w, bias := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels)
-		want, got := make([]float32, ny), make([]float32, ny)
-		c := NewConv[float32](s)
-		c.Forward(x, w, bias, want)
-		c.ForwardReLU(x, w, bias, got)
-		assert.NotEqual(t, want, got)
-		ReLU(want, want)
-		assert.Equal(t, want, got)
-		c.Forward(x, w, bias, got)
-		assert.NotEqual(t, want, got, "the ReLU is off again")
-
-		const batch, in, out = 9, 1500, 70
-		x, w, bias = random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, out)
-		want, got = make([]float32, batch*out), make([]float32, batch*out)
-		a := NewAffine[float32](batch, in, out)
-		a.Forward(x, w, bias, want)
-		a.ForwardReLU(x, w, bias, got)
-		ReLU(want, want)
-		assert.Equal(t, want, got)
-	})
-}
-
 func TestConvReLUPoolAllocatesNothing(t *testing.T) {
 	s := ConvShape{Batch: 20, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3}
 	c := NewConvReLUPool[float32](s, PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})

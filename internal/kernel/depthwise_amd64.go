@@ -2,8 +2,6 @@
 
 package kernel
 
-import "math"
-
 // vectorChannels is the assembly for depthwise convolutions in one instruction set.
 type vectorChannels struct {
 	pool          *vectorPool
@@ -14,7 +12,7 @@ type vectorChannels struct {
 // weighTapsFunc is an assembly function that computes rows results, or 4·rows for weigh4; see
 // weighTaps.
 type weighTapsFunc func(
-	rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32,
+	rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least, most float32,
 )
 
 type tapDotsFunc func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)
@@ -38,7 +36,7 @@ type channelConv struct {
 
 	x, w, bias, y      []float32 // of the running call; y is dy in the backward passes
 	dx, dw             []float32
-	least              float32 // lower bound of the results: 0 for a ReLU, else -Inf
+	least, most        float32 // bounds of the results
 	epilogue, prologue planesFunc[float32]
 	sums               []float64
 	part               *Part
@@ -85,12 +83,9 @@ func (c *channelConv) blockOf(shard int) (first, n int) {
 	return first, min(c.block, c.Channels-first)
 }
 
-func (c *channelConv) forward(x, w, bias, y []float32, relu bool, epilogue planesFunc[float32]) {
+func (c *channelConv) forward(x, w, bias, y []float32, limits Limits[float32], epilogue planesFunc[float32]) {
 	c.x, c.w, c.bias, c.y, c.epilogue = x, w, bias, y, epilogue
-	c.least = float32(math.Inf(-1))
-	if relu {
-		c.least = 0
-	}
+	c.least, c.most = limits.bounds()
 	parallelAbove(parallelWork, c.work, c.Batch*c.blocks(), c.forwardBlock)
 	c.x, c.w, c.bias, c.y, c.epilogue = nil, nil, nil, nil, nil
 }
@@ -125,7 +120,7 @@ func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 			bias = c.bias[filter]
 		}
 		weights := c.w[filter*c.taps:]
-		c.v.weighRows(rows, cols, c.StrideH*l.rowSize, cols, laid, l.taps, weights, y[f*c.out:], bias, c.least)
+		c.v.weighRows(rows, cols, c.StrideH*l.rowSize, cols, laid, l.taps, weights, y[f*c.out:], bias, c.least, c.most)
 	}
 }
 
@@ -138,17 +133,17 @@ func (c *channelConv) lay(worker, image, channel int) []float32 {
 // share the loads of a tap. If the number of rows isn't a multiple of four, it computes some rows
 // twice.
 func (v *vectorChannels) weighRows(
-	rows, cols, step, outStep int, x []float32, taps []poolTap, weights, y []float32, bias, least float32,
+	rows, cols, step, outStep int, x []float32, taps []poolTap, weights, y []float32, bias, least, most float32,
 ) {
 	weights, y = weights[:len(taps)], y[:(rows-1)*outStep+cols]
 	if rows < 4 {
-		v.weigh(rows, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
+		v.weigh(rows, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least, most)
 		return
 	}
-	v.weigh4(rows/4, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
+	v.weigh4(rows/4, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least, most)
 	if rows%4 > 0 {
 		x, y = x[(rows-4)*step:], y[(rows-4)*outStep:]
-		v.weigh4(1, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least)
+		v.weigh4(1, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least, most)
 	}
 }
 
@@ -209,6 +204,7 @@ func (c *channelConv) unconvolve(worker, channel int, dy, dx []float32) {
 		c.v.pool.copyRows(len(c.rows), cols, &dy[f*c.out:][:c.out][0], cols, &plane[0], l.borderPitch)
 	}
 	weights := c.w[channel*c.m*c.taps:][:c.m*c.taps]
+	least, most := Limits[float32]{}.bounds()
 	c.v.pool.gather(&c.windows, c.windows.workspaces.of(worker), dx, func(
 		p *gradientPhase, from int, to []float32, pitch int,
 	) {
@@ -218,7 +214,7 @@ func (c *channelConv) unconvolve(worker, channel int, dy, dx []float32) {
 			s.weights[i] = weights[t.index]
 		}
 		c.v.weighRows(
-			p.rows, p.columns, l.borderPitch, pitch, s.dy[from:], taps, s.weights, to, 0, float32(math.Inf(-1)),
+			p.rows, p.columns, l.borderPitch, pitch, s.dy[from:], taps, s.weights, to, 0, least, most,
 		)
 	})
 }

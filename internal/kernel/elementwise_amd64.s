@@ -4647,9 +4647,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func normPlaneReLUAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
-// Requires: AVX, AVX2
-TEXT ·normPlaneReLUAVX2(SB), NOSPLIT, $0-48
+// func normPlaneWithinAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX
+TEXT ·normPlaneWithinAVX2(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
@@ -4660,15 +4660,16 @@ TEXT ·normPlaneReLUAVX2(SB), NOSPLIT, $0-48
 
 whole:
 	VMOVUPS      (CX)(SI*1), Y0
-	VBROADCASTSS (BX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS 8(BX), Y1
-	VADDPS       Y1, Y0, Y0
-	VPXOR        Y1, Y1, Y1
-	VCMPPS       $0x16, Y1, Y0, Y1
-	VPAND        Y0, Y1, Y0
+	VBROADCASTSS 16(BX), Y1
+	VBROADCASTSS 12(BX), Y2
+	VBROADCASTSS (BX), Y3
+	VSUBPS       Y3, Y0, Y0
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y0
+	VBROADCASTSS 8(BX), Y3
+	VADDPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (DX)(SI*1)
 	ADDQ         $0x20, SI
 	SUBQ         $0x08, AX
@@ -4681,15 +4682,16 @@ part:
 	NEGQ         AX
 	VMOVUPS      32(DI)(AX*4), Y0
 	VMASKMOVPS   (CX)(SI*1), Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VSUBPS       Y2, Y1, Y1
-	VBROADCASTSS 4(BX), Y2
-	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS 8(BX), Y2
-	VADDPS       Y2, Y1, Y1
-	VPXOR        Y2, Y2, Y2
-	VCMPPS       $0x16, Y2, Y1, Y2
-	VPAND        Y1, Y2, Y1
+	VBROADCASTSS 16(BX), Y2
+	VBROADCASTSS 12(BX), Y3
+	VBROADCASTSS (BX), Y4
+	VSUBPS       Y4, Y1, Y1
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 8(BX), Y4
+	VADDPS       Y4, Y1, Y1
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (DX)(SI*1)
 
 end:
@@ -5137,9 +5139,9 @@ GLOBL quad94d049bb133111eb<>(SB), RODATA|NOPTR, $8
 DATA quad0000000094d049bb<>+0(SB)/8, $0x0000000094d049bb
 GLOBL quad0000000094d049bb<>(SB), RODATA|NOPTR, $8
 
-// func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 // Requires: AVX, FMA3
-TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-80
+TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
 	MOVQ         y+64(FP), BX
@@ -5148,6 +5150,7 @@ TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-80
 	LEAQ         (DI)(DI*2), R8
 	VBROADCASTSS bias+72(FP), Y0
 	VBROADCASTSS least+76(FP), Y1
+	VBROADCASTSS most+80(FP), Y2
 	MOVQ         rows+0(FP), R9
 	MOVQ         AX, R10
 	ANDQ         $-8, R10
@@ -5155,7 +5158,7 @@ TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-80
 	SUBQ         R10, CX
 	LEAQ         firstLanes<>+0(SB), SI
 	NEGQ         CX
-	VMOVUPS      32(SI)(CX*4), Y2
+	VMOVUPS      32(SI)(CX*4), Y3
 
 row:
 	XORQ CX, CX
@@ -5163,10 +5166,10 @@ row:
 	JEQ  part
 
 whole:
-	VMOVAPS Y0, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
 	MOVQ    weights+56(FP), R11
 	MOVQ    taps+48(FP), R12
 	MOVQ    n+40(FP), R13
@@ -5175,12 +5178,12 @@ tapofwhole:
 	MOVLQSX      (R12), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Y7
+	VBROADCASTSS (R11), Y8
 	ADDQ         $0x04, R11
-	VFMADD231PS  (SI), Y7, Y3
-	VFMADD231PS  (SI)(DI*1), Y7, Y4
-	VFMADD231PS  (SI)(DI*2), Y7, Y5
-	VFMADD231PS  (SI)(R8*1), Y7, Y6
+	VFMADD231PS  (SI), Y8, Y4
+	VFMADD231PS  (SI)(DI*1), Y8, Y5
+	VFMADD231PS  (SI)(DI*2), Y8, Y6
+	VFMADD231PS  (SI)(R8*1), Y8, Y7
 	ADDQ         $0x08, R12
 	DECQ         R13
 	JNE          tapofwhole
@@ -5188,14 +5191,18 @@ tapofwhole:
 	MOVQ         outStep+24(FP), R11
 	SHLQ         $0x02, R11
 	LEAQ         (R11)(R11*2), R12
-	VMAXPS       Y3, Y1, Y3
-	VMOVUPS      Y3, (SI)
-	VMAXPS       Y4, Y1, Y3
-	VMOVUPS      Y3, (SI)(R11*1)
-	VMAXPS       Y5, Y1, Y3
-	VMOVUPS      Y3, (SI)(R11*2)
-	VMAXPS       Y6, Y1, Y3
-	VMOVUPS      Y3, (SI)(R12*1)
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMOVUPS      Y4, (SI)
+	VMAXPS       Y5, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMOVUPS      Y4, (SI)(R11*1)
+	VMAXPS       Y6, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMOVUPS      Y4, (SI)(R11*2)
+	VMAXPS       Y7, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMOVUPS      Y4, (SI)(R12*1)
 	ADDQ         $0x08, CX
 	CMPQ         CX, R10
 	JLT          whole
@@ -5203,10 +5210,10 @@ tapofwhole:
 part:
 	CMPQ    CX, AX
 	JEQ     done
-	VMOVAPS Y0, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
 	MOVQ    weights+56(FP), R11
 	MOVQ    taps+48(FP), R12
 	MOVQ    n+40(FP), R13
@@ -5215,16 +5222,16 @@ tapofpart:
 	MOVLQSX      (R12), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Y7
+	VBROADCASTSS (R11), Y8
 	ADDQ         $0x04, R11
-	VMASKMOVPS   (SI), Y2, Y8
-	VFMADD231PS  Y8, Y7, Y3
-	VMASKMOVPS   (SI)(DI*1), Y2, Y8
-	VFMADD231PS  Y8, Y7, Y4
-	VMASKMOVPS   (SI)(DI*2), Y2, Y8
-	VFMADD231PS  Y8, Y7, Y5
-	VMASKMOVPS   (SI)(R8*1), Y2, Y8
-	VFMADD231PS  Y8, Y7, Y6
+	VMASKMOVPS   (SI), Y3, Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VMASKMOVPS   (SI)(DI*1), Y3, Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VMASKMOVPS   (SI)(DI*2), Y3, Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VMASKMOVPS   (SI)(R8*1), Y3, Y9
+	VFMADD231PS  Y9, Y8, Y7
 	ADDQ         $0x08, R12
 	DECQ         R13
 	JNE          tapofpart
@@ -5232,14 +5239,18 @@ tapofpart:
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), R11
-	VMAXPS       Y3, Y1, Y3
-	VMASKMOVPS   Y3, Y2, (CX)
-	VMAXPS       Y4, Y1, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(SI*1)
-	VMAXPS       Y5, Y1, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(SI*2)
-	VMAXPS       Y6, Y1, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(R11*1)
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMASKMOVPS   Y4, Y3, (CX)
+	VMAXPS       Y5, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMASKMOVPS   Y4, Y3, (CX)(SI*1)
+	VMAXPS       Y6, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMASKMOVPS   Y4, Y3, (CX)(SI*2)
+	VMAXPS       Y7, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMASKMOVPS   Y4, Y3, (CX)(R11*1)
 
 done:
 	MOVQ step+16(FP), CX
@@ -5257,9 +5268,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 // Requires: AVX, FMA3
-TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-80
+TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
 	MOVQ         y+64(FP), BX
@@ -5268,6 +5279,7 @@ TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-80
 	LEAQ         (CX)(CX*2), CX
 	VBROADCASTSS bias+72(FP), Y0
 	VBROADCASTSS least+76(FP), Y1
+	VBROADCASTSS most+80(FP), Y2
 	MOVQ         rows+0(FP), DI
 	MOVQ         AX, R8
 	ANDQ         $-8, R8
@@ -5275,7 +5287,7 @@ TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-80
 	SUBQ         R8, CX
 	LEAQ         firstLanes<>+0(SB), SI
 	NEGQ         CX
-	VMOVUPS      32(SI)(CX*4), Y2
+	VMOVUPS      32(SI)(CX*4), Y3
 
 row:
 	XORQ CX, CX
@@ -5283,7 +5295,7 @@ row:
 	JEQ  part
 
 whole:
-	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
 	MOVQ    n+40(FP), R11
@@ -5292,9 +5304,9 @@ tapofwhole:
 	MOVLQSX      (R10), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Y4
+	VBROADCASTSS (R9), Y5
 	ADDQ         $0x04, R9
-	VFMADD231PS  (SI), Y4, Y3
+	VFMADD231PS  (SI), Y5, Y4
 	ADDQ         $0x08, R10
 	DECQ         R11
 	JNE          tapofwhole
@@ -5302,8 +5314,9 @@ tapofwhole:
 	MOVQ         outStep+24(FP), R9
 	SHLQ         $0x02, R9
 	LEAQ         (R9)(R9*2), R9
-	VMAXPS       Y3, Y1, Y3
-	VMOVUPS      Y3, (SI)
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMOVUPS      Y4, (SI)
 	ADDQ         $0x08, CX
 	CMPQ         CX, R8
 	JLT          whole
@@ -5311,7 +5324,7 @@ tapofwhole:
 part:
 	CMPQ    CX, AX
 	JEQ     done
-	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
 	MOVQ    n+40(FP), R11
@@ -5320,10 +5333,10 @@ tapofpart:
 	MOVLQSX      (R10), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Y4
+	VBROADCASTSS (R9), Y5
 	ADDQ         $0x04, R9
-	VMASKMOVPS   (SI), Y2, Y5
-	VFMADD231PS  Y5, Y4, Y3
+	VMASKMOVPS   (SI), Y3, Y6
+	VFMADD231PS  Y6, Y5, Y4
 	ADDQ         $0x08, R10
 	DECQ         R11
 	JNE          tapofpart
@@ -5331,8 +5344,9 @@ tapofpart:
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), SI
-	VMAXPS       Y3, Y1, Y3
-	VMASKMOVPS   Y3, Y2, (CX)
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y2, Y4
+	VMASKMOVPS   Y4, Y3, (CX)
 
 done:
 	MOVQ step+16(FP), CX
@@ -10126,9 +10140,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func normPlaneReLUAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// func normPlaneWithinAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·normPlaneReLUAVX512(SB), NOSPLIT, $0-48
+TEXT ·normPlaneWithinAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
@@ -10139,15 +10153,16 @@ TEXT ·normPlaneReLUAVX512(SB), NOSPLIT, $0-48
 
 whole:
 	VMOVUPS      (CX)(SI*1), Z0
-	VBROADCASTSS (BX), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VADDPS       Z1, Z0, Z0
-	VPXORD       Z2, Z2, Z2
-	VCMPPS       $0x16, Z2, Z0, K4
-	VMOVAPS.Z    Z0, K4, Z0
+	VBROADCASTSS 16(BX), Z1
+	VBROADCASTSS 12(BX), Z2
+	VBROADCASTSS (BX), Z3
+	VSUBPS       Z3, Z0, Z0
+	VBROADCASTSS 4(BX), Z3
+	VMULPS       Z3, Z0, Z0
+	VBROADCASTSS 8(BX), Z3
+	VADDPS       Z3, Z0, Z0
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
 	VMOVUPS      Z0, (DX)(SI*1)
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
@@ -10160,15 +10175,16 @@ part:
 	BZHIQ        AX, DI, DI
 	KMOVW        DI, K1
 	VMOVUPS.Z    (CX)(SI*1), K1, Z0
-	VBROADCASTSS (BX), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VADDPS       Z1, Z0, Z0
-	VPXORD       Z3, Z3, Z3
-	VCMPPS       $0x16, Z3, Z0, K4
-	VMOVAPS.Z    Z0, K4, Z0
+	VBROADCASTSS 16(BX), Z1
+	VBROADCASTSS 12(BX), Z2
+	VBROADCASTSS (BX), Z3
+	VSUBPS       Z3, Z0, Z0
+	VBROADCASTSS 4(BX), Z3
+	VMULPS       Z3, Z0, Z0
+	VBROADCASTSS 8(BX), Z3
+	VADDPS       Z3, Z0, Z0
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
 	VMOVUPS      Z0, K1, (DX)(SI*1)
 
 end:
@@ -10547,9 +10563,9 @@ GLOBL steps9of8<>(SB), RODATA|NOPTR, $64
 DATA quade3779b97f4a7c150<>+0(SB)/8, $0xe3779b97f4a7c150
 GLOBL quade3779b97f4a7c150<>(SB), RODATA|NOPTR, $8
 
-// func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-80
+TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
 	MOVQ         y+64(FP), BX
@@ -10558,6 +10574,7 @@ TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-80
 	LEAQ         (DI)(DI*2), R8
 	VBROADCASTSS bias+72(FP), Z0
 	VBROADCASTSS least+76(FP), Z1
+	VBROADCASTSS most+80(FP), Z2
 	MOVQ         rows+0(FP), R9
 	MOVQ         AX, R10
 	ANDQ         $-16, R10
@@ -10573,10 +10590,10 @@ row:
 	JEQ  part
 
 whole:
-	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
 	MOVQ    weights+56(FP), R11
 	MOVQ    taps+48(FP), R12
 	MOVQ    n+40(FP), R13
@@ -10585,12 +10602,12 @@ tapofwhole:
 	MOVLQSX      (R12), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Z6
+	VBROADCASTSS (R11), Z7
 	ADDQ         $0x04, R11
-	VFMADD231PS  (SI), Z6, Z2
-	VFMADD231PS  (SI)(DI*1), Z6, Z3
-	VFMADD231PS  (SI)(DI*2), Z6, Z4
-	VFMADD231PS  (SI)(R8*1), Z6, Z5
+	VFMADD231PS  (SI), Z7, Z3
+	VFMADD231PS  (SI)(DI*1), Z7, Z4
+	VFMADD231PS  (SI)(DI*2), Z7, Z5
+	VFMADD231PS  (SI)(R8*1), Z7, Z6
 	ADDQ         $0x08, R12
 	DECQ         R13
 	JNE          tapofwhole
@@ -10598,14 +10615,18 @@ tapofwhole:
 	MOVQ         outStep+24(FP), R11
 	SHLQ         $0x02, R11
 	LEAQ         (R11)(R11*2), R12
-	VMAXPS       Z2, Z1, Z2
-	VMOVUPS      Z2, (SI)
-	VMAXPS       Z3, Z1, Z2
-	VMOVUPS      Z2, (SI)(R11*1)
-	VMAXPS       Z4, Z1, Z2
-	VMOVUPS      Z2, (SI)(R11*2)
-	VMAXPS       Z5, Z1, Z2
-	VMOVUPS      Z2, (SI)(R12*1)
+	VMAXPS       Z3, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, (SI)
+	VMAXPS       Z4, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, (SI)(R11*1)
+	VMAXPS       Z5, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, (SI)(R11*2)
+	VMAXPS       Z6, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, (SI)(R12*1)
 	ADDQ         $0x10, CX
 	CMPQ         CX, R10
 	JLT          whole
@@ -10613,10 +10634,10 @@ tapofwhole:
 part:
 	CMPQ    CX, AX
 	JEQ     done
-	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
 	MOVQ    weights+56(FP), R11
 	MOVQ    taps+48(FP), R12
 	MOVQ    n+40(FP), R13
@@ -10625,16 +10646,16 @@ tapofpart:
 	MOVLQSX      (R12), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Z6
+	VBROADCASTSS (R11), Z7
 	ADDQ         $0x04, R11
-	VMOVUPS.Z    (SI), K1, Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VMOVUPS.Z    (SI)(DI*1), K1, Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VMOVUPS.Z    (SI)(DI*2), K1, Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VMOVUPS.Z    (SI)(R8*1), K1, Z7
-	VFMADD231PS  Z7, Z6, Z5
+	VMOVUPS.Z    (SI), K1, Z8
+	VFMADD231PS  Z8, Z7, Z3
+	VMOVUPS.Z    (SI)(DI*1), K1, Z8
+	VFMADD231PS  Z8, Z7, Z4
+	VMOVUPS.Z    (SI)(DI*2), K1, Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VMOVUPS.Z    (SI)(R8*1), K1, Z8
+	VFMADD231PS  Z8, Z7, Z6
 	ADDQ         $0x08, R12
 	DECQ         R13
 	JNE          tapofpart
@@ -10642,14 +10663,18 @@ tapofpart:
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), R11
-	VMAXPS       Z2, Z1, Z2
-	VMOVUPS      Z2, K1, (CX)
-	VMAXPS       Z3, Z1, Z2
-	VMOVUPS      Z2, K1, (CX)(SI*1)
-	VMAXPS       Z4, Z1, Z2
-	VMOVUPS      Z2, K1, (CX)(SI*2)
-	VMAXPS       Z5, Z1, Z2
-	VMOVUPS      Z2, K1, (CX)(R11*1)
+	VMAXPS       Z3, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, K1, (CX)
+	VMAXPS       Z4, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, K1, (CX)(SI*1)
+	VMAXPS       Z5, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, K1, (CX)(SI*2)
+	VMAXPS       Z6, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, K1, (CX)(R11*1)
 
 done:
 	MOVQ step+16(FP), CX
@@ -10667,9 +10692,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+// func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-80
+TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
 	MOVQ         y+64(FP), BX
@@ -10678,6 +10703,7 @@ TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-80
 	LEAQ         (CX)(CX*2), CX
 	VBROADCASTSS bias+72(FP), Z0
 	VBROADCASTSS least+76(FP), Z1
+	VBROADCASTSS most+80(FP), Z2
 	MOVQ         rows+0(FP), DI
 	MOVQ         AX, R8
 	ANDQ         $-16, R8
@@ -10693,7 +10719,7 @@ row:
 	JEQ  part
 
 whole:
-	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
 	MOVQ    n+40(FP), R11
@@ -10702,9 +10728,9 @@ tapofwhole:
 	MOVLQSX      (R10), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Z3
+	VBROADCASTSS (R9), Z4
 	ADDQ         $0x04, R9
-	VFMADD231PS  (SI), Z3, Z2
+	VFMADD231PS  (SI), Z4, Z3
 	ADDQ         $0x08, R10
 	DECQ         R11
 	JNE          tapofwhole
@@ -10712,8 +10738,9 @@ tapofwhole:
 	MOVQ         outStep+24(FP), R9
 	SHLQ         $0x02, R9
 	LEAQ         (R9)(R9*2), R9
-	VMAXPS       Z2, Z1, Z2
-	VMOVUPS      Z2, (SI)
+	VMAXPS       Z3, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, (SI)
 	ADDQ         $0x10, CX
 	CMPQ         CX, R8
 	JLT          whole
@@ -10721,7 +10748,7 @@ tapofwhole:
 part:
 	CMPQ    CX, AX
 	JEQ     done
-	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
 	MOVQ    n+40(FP), R11
@@ -10730,10 +10757,10 @@ tapofpart:
 	MOVLQSX      (R10), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Z3
+	VBROADCASTSS (R9), Z4
 	ADDQ         $0x04, R9
-	VMOVUPS.Z    (SI), K1, Z4
-	VFMADD231PS  Z4, Z3, Z2
+	VMOVUPS.Z    (SI), K1, Z5
+	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $0x08, R10
 	DECQ         R11
 	JNE          tapofpart
@@ -10741,8 +10768,9 @@ tapofpart:
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), SI
-	VMAXPS       Z2, Z1, Z2
-	VMOVUPS      Z2, K1, (CX)
+	VMAXPS       Z3, Z1, Z3
+	VMINPS       Z3, Z2, Z3
+	VMOVUPS      Z3, K1, (CX)
 
 done:
 	MOVQ step+16(FP), CX

@@ -251,10 +251,10 @@ func dotRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
 //go:noescape
 func normPlaneAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normPlaneReLUAVX2 is the ReLU of normPlane.
+// normPlaneWithinAVX2 is normPlane, at least k[3] and at most k[4].
 //
 //go:noescape
-func normPlaneReLUAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+func normPlaneWithinAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // normPlaneBackwardAVX2 is c = k[0]·a + (k[1]·(b - k[2]) + k[3]).
 //
@@ -273,17 +273,17 @@ func softmaxRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
 //go:noescape
 func dropoutAVX2(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
-// weighTaps4AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their
-// weights, for 4·rows rows; rows, cols and n are positive.
+// weighTaps4AVX2 sets y to bias plus the sum of n taps of x times their weights, at least least and
+// at most most, for 4·rows rows; rows, cols and n are positive.
 //
 //go:noescape
-func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 
-// weighTaps1AVX2 sets y to the larger of least and bias plus the sum of n taps of x times their
-// weights, for 1·rows rows; rows, cols and n are positive.
+// weighTaps1AVX2 sets y to bias plus the sum of n taps of x times their weights, at least least and
+// at most most, for 1·rows rows; rows, cols and n are positive.
 //
 //go:noescape
-func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 
 // tapDots1AVX2 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector of
 // lanes for each tap; rows and cols are positive.
@@ -568,10 +568,10 @@ func dotRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 //go:noescape
 func normPlaneAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normPlaneReLUAVX512 is the ReLU of normPlane.
+// normPlaneWithinAVX512 is normPlane, at least k[3] and at most k[4].
 //
 //go:noescape
-func normPlaneReLUAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+func normPlaneWithinAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
 // normPlaneBackwardAVX512 is c = k[0]·a + (k[1]·(b - k[2]) + k[3]).
 //
@@ -590,17 +590,17 @@ func softmaxRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 //go:noescape
 func dropoutAVX512(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
-// weighTaps4AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their
-// weights, for 4·rows rows; rows, cols and n are positive.
+// weighTaps4AVX512 sets y to bias plus the sum of n taps of x times their weights, at least least
+// and at most most, for 4·rows rows; rows, cols and n are positive.
 //
 //go:noescape
-func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 
-// weighTaps1AVX512 sets y to the larger of least and bias plus the sum of n taps of x times their
-// weights, for 1·rows rows; rows, cols and n are positive.
+// weighTaps1AVX512 sets y to bias plus the sum of n taps of x times their weights, at least least
+// and at most most, for 1·rows rows; rows, cols and n are positive.
 //
 //go:noescape
-func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32)
+func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 
 // tapDots1AVX512 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector
 // of lanes for each tap; rows and cols are positive.

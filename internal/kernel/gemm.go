@@ -61,7 +61,8 @@ type product[T Float] struct {
 	c    []T
 	ldc  int
 	bias []T // by column of C, or nil
-	relu bool
+
+	limits Limits[T] // of C
 
 	pack, multiply func(worker, shard int) // stored once, because a closure for each call would allocate
 }
@@ -204,7 +205,10 @@ func (p *product[T]) multiplyBlock(s *panelScratch[T], tiles []rowTile, k0, kc, 
 		s.p = panel[T]{
 			tiles: tiles, a: p.packedA, k: p.k, k0: k0, kc: kc, b: b, width: width,
 			c: p.c[i*p.e.cols:], ldc: p.ldc, cols: cols,
-			accumulate: k0 > 0 || p.bias != nil, relu: p.relu && k0+kc == p.k,
+			accumulate: k0 > 0 || p.bias != nil,
+		}
+		if k0+kc == p.k {
+			s.p.limits = p.limits
 		}
 		p.e.mul(&s.p)
 	}

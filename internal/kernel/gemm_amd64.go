@@ -2,17 +2,23 @@
 
 package kernel
 
+import "math"
+
 //go:generate sh -c "cd _asm && go run . -out gemm.s -stubs gemm.go.txt -pkg kernel && mv gemm.s ../gemm_amd64.s && mv gemm.go.txt ../gemm_stubs_amd64.go"
 
 // tileFunc is a micro-kernel: it computes one tile of a panel. Row p of B is at offsets[p], or one
 // panel width after row p-1 if offsets is nil. With offsets it can also compute the next panels-1
 // panels, each a panel's width further in b and c.
-type tileFunc func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int)
+type tileFunc func(
+	kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int,
+	least, most float32,
+)
 
 // Flags of a tileFunc.
 const (
 	flagAccumulate = 1 << iota
-	flagReLU
+	flagLeast
+	flagMost
 )
 
 // dotFunc adds a tile's dot products to acc; see dots.
@@ -157,19 +163,28 @@ func (v *vectorKernels) depthwise(s ConvShape) depthwise[float32] {
 	return newChannelConv(s, v.channels, v.sumLanes)
 }
 
+// flagsOf returns the flags of a panel's tiles, and its limits.
+func flagsOf(p *panel[float32]) (flags int, least, most float32) {
+	if p.accumulate {
+		flags |= flagAccumulate
+	}
+	least, most = p.limits.bounds()
+	if least >= -math.MaxFloat32 {
+		flags |= flagLeast
+	}
+	if most <= math.MaxFloat32 {
+		flags |= flagMost
+	}
+	return flags, least, most
+}
+
 // mulTiles computes panels panels of cols columns each, from column first on.
 func mulTiles(p *panel[float32], tiles []tileFunc, first, cols, panels int) {
 	var offsets *int32
 	if p.offsets != nil {
 		offsets = &p.offsets[0]
 	}
-	flags := 0
-	if p.accumulate {
-		flags |= flagAccumulate
-	}
-	if p.relu {
-		flags |= flagReLU
-	}
+	flags, least, most := flagsOf(p)
 	for _, t := range p.tiles {
 		var bias *float32
 		if p.bias != nil {
@@ -177,6 +192,6 @@ func mulTiles(p *panel[float32], tiles []tileFunc, first, cols, panels int) {
 		}
 		a := p.a[t.row*p.k+p.k0*t.rows:][:p.kc*t.rows]
 		c := p.c[t.row*p.ldc+first:][:(t.rows-1)*p.ldc+cols*panels]
-		tiles[t.rows](p.kc, &a[0], &p.b[first], offsets, &c[0], p.ldc, cols, flags, bias, panels)
+		tiles[t.rows](p.kc, &a[0], &p.b[first], offsets, &c[0], p.ldc, cols, flags, bias, panels, least, most)
 	}
 }

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -132,12 +132,18 @@ end:
 	VADDPS     Y1, Y2, Y2
 
 partfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    partstore
-	VXORPS Y1, Y1, Y1
-	VMAXPS Y2, Y1, Y2
+	TESTQ        $0x00000002, SI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y1
+	VMAXPS       Y2, Y1, Y2
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, SI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y1
+	VMINPS       Y2, Y1, Y2
+
+partbelow:
 	MOVQ       CX, DX
 	VMASKMOVPS Y2, Y0, (DX)
 	JMP        written
@@ -150,12 +156,18 @@ full:
 	VADDPS  Y0, Y2, Y2
 
 fullfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y2, Y0, Y2
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y2, Y0, Y2
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y2, Y0, Y2
+
+fullbelow:
 	MOVQ    CX, DX
 	VMOVUPS Y2, (DX)
 
@@ -185,9 +197,9 @@ DATA lanes8<>+56(SB)/4, $0x00000000
 DATA lanes8<>+60(SB)/4, $0x00000000
 GLOBL lanes8<>(SB), RODATA|NOPTR, $64
 
-// func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -340,13 +352,20 @@ end:
 	VADDPS     Y1, Y3, Y3
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y1, Y1, Y1
-	VMAXPS Y2, Y1, Y2
-	VMAXPS Y3, Y1, Y3
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y1, Y3
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y1
+	VMINPS       Y2, Y1, Y2
+	VMINPS       Y3, Y1, Y3
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -364,13 +383,20 @@ full:
 	VADDPS  Y0, Y3, Y3
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y2, Y0, Y2
-	VMAXPS Y3, Y0, Y3
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMAXPS       Y3, Y0, Y3
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMINPS       Y3, Y0, Y3
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y2, (SI)
 	ADDQ    DX, SI
@@ -384,9 +410,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -566,14 +592,22 @@ end:
 	VADDPS     Y1, Y4, Y4
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y1, Y1, Y1
-	VMAXPS Y2, Y1, Y2
-	VMAXPS Y3, Y1, Y3
-	VMAXPS Y4, Y1, Y4
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y1, Y4
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y1
+	VMINPS       Y2, Y1, Y2
+	VMINPS       Y3, Y1, Y3
+	VMINPS       Y4, Y1, Y4
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -596,14 +630,22 @@ full:
 	VADDPS  Y0, Y4, Y4
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y2, Y0, Y2
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y2, (SI)
 	ADDQ    DX, SI
@@ -619,9 +661,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -828,15 +870,24 @@ end:
 	VADDPS     Y1, Y5, Y5
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y1, Y1, Y1
-	VMAXPS Y2, Y1, Y2
-	VMAXPS Y3, Y1, Y3
-	VMAXPS Y4, Y1, Y4
-	VMAXPS Y5, Y1, Y5
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y1, Y5
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y1
+	VMINPS       Y2, Y1, Y2
+	VMINPS       Y3, Y1, Y3
+	VMINPS       Y4, Y1, Y4
+	VMINPS       Y5, Y1, Y5
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -864,15 +915,24 @@ full:
 	VADDPS  Y0, Y5, Y5
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y2, Y0, Y2
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y2, (SI)
 	ADDQ    DX, SI
@@ -890,9 +950,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -1126,16 +1186,26 @@ end:
 	VADDPS     Y1, Y6, Y6
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y1, Y1, Y1
-	VMAXPS Y2, Y1, Y2
-	VMAXPS Y3, Y1, Y3
-	VMAXPS Y4, Y1, Y4
-	VMAXPS Y5, Y1, Y5
-	VMAXPS Y6, Y1, Y6
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y1, Y5
+	VMAXPS       Y6, Y1, Y6
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y1
+	VMINPS       Y2, Y1, Y2
+	VMINPS       Y3, Y1, Y3
+	VMINPS       Y4, Y1, Y4
+	VMINPS       Y5, Y1, Y5
+	VMINPS       Y6, Y1, Y6
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -1168,16 +1238,26 @@ full:
 	VADDPS  Y0, Y6, Y6
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y2, Y0, Y2
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
-	VMAXPS Y6, Y0, Y6
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+	VMINPS       Y6, Y0, Y6
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y2, (SI)
 	ADDQ    DX, SI
@@ -1197,9 +1277,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -1460,17 +1540,28 @@ end:
 	VADDPS     Y1, Y7, Y7
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y1, Y1, Y1
-	VMAXPS Y2, Y1, Y2
-	VMAXPS Y3, Y1, Y3
-	VMAXPS Y4, Y1, Y4
-	VMAXPS Y5, Y1, Y5
-	VMAXPS Y6, Y1, Y6
-	VMAXPS Y7, Y1, Y7
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y1, Y5
+	VMAXPS       Y6, Y1, Y6
+	VMAXPS       Y7, Y1, Y7
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y1
+	VMINPS       Y2, Y1, Y2
+	VMINPS       Y3, Y1, Y3
+	VMINPS       Y4, Y1, Y4
+	VMINPS       Y5, Y1, Y5
+	VMINPS       Y6, Y1, Y6
+	VMINPS       Y7, Y1, Y7
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y2, Y0, (SI)
 	ADDQ       DX, SI
@@ -1508,17 +1599,28 @@ full:
 	VADDPS  Y0, Y7, Y7
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y2, Y0, Y2
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
-	VMAXPS Y6, Y0, Y6
-	VMAXPS Y7, Y0, Y7
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
+	VMAXPS       Y7, Y0, Y7
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+	VMINPS       Y6, Y0, Y6
+	VMINPS       Y7, Y0, Y7
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y2, (SI)
 	ADDQ    DX, SI
@@ -1540,9 +1642,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -1705,13 +1807,20 @@ end:
 	VADDPS     Y2, Y4, Y4
 
 partfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    partstore
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y3, Y2, Y3
-	VMAXPS Y4, Y2, Y4
+	TESTQ        $0x00000002, SI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMAXPS       Y4, Y2, Y4
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, SI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y2
+	VMINPS       Y3, Y2, Y3
+	VMINPS       Y4, Y2, Y4
+
+partbelow:
 	MOVQ       CX, DX
 	VMASKMOVPS Y3, Y0, (DX)
 	VMASKMOVPS Y4, Y1, 32(DX)
@@ -1727,13 +1836,20 @@ full:
 	VADDPS  Y0, Y4, Y4
 
 fullfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+
+fullbelow:
 	MOVQ    CX, DX
 	VMOVUPS Y3, (DX)
 	VMOVUPS Y4, 32(DX)
@@ -1746,9 +1862,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -1953,15 +2069,24 @@ end:
 	VADDPS     Y2, Y6, Y6
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y3, Y2, Y3
-	VMAXPS Y4, Y2, Y4
-	VMAXPS Y5, Y2, Y5
-	VMAXPS Y6, Y2, Y6
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMAXPS       Y4, Y2, Y4
+	VMAXPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y2, Y6
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y2
+	VMINPS       Y3, Y2, Y3
+	VMINPS       Y4, Y2, Y4
+	VMINPS       Y5, Y2, Y5
+	VMINPS       Y6, Y2, Y6
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -1985,15 +2110,24 @@ full:
 	VADDPS  Y0, Y6, Y6
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
-	VMAXPS Y6, Y0, Y6
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+	VMINPS       Y6, Y0, Y6
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y3, (SI)
 	VMOVUPS Y4, 32(SI)
@@ -2009,9 +2143,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -2258,17 +2392,28 @@ end:
 	VADDPS     Y2, Y8, Y8
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y3, Y2, Y3
-	VMAXPS Y4, Y2, Y4
-	VMAXPS Y5, Y2, Y5
-	VMAXPS Y6, Y2, Y6
-	VMAXPS Y7, Y2, Y7
-	VMAXPS Y8, Y2, Y8
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMAXPS       Y4, Y2, Y4
+	VMAXPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y2, Y7
+	VMAXPS       Y8, Y2, Y8
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y2
+	VMINPS       Y3, Y2, Y3
+	VMINPS       Y4, Y2, Y4
+	VMINPS       Y5, Y2, Y5
+	VMINPS       Y6, Y2, Y6
+	VMINPS       Y7, Y2, Y7
+	VMINPS       Y8, Y2, Y8
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -2300,17 +2445,28 @@ full:
 	VADDPS  Y0, Y8, Y8
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
-	VMAXPS Y6, Y0, Y6
-	VMAXPS Y7, Y0, Y7
-	VMAXPS Y8, Y0, Y8
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
+	VMAXPS       Y7, Y0, Y7
+	VMAXPS       Y8, Y0, Y8
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+	VMINPS       Y6, Y0, Y6
+	VMINPS       Y7, Y0, Y7
+	VMINPS       Y8, Y0, Y8
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y3, (SI)
 	VMOVUPS Y4, 32(SI)
@@ -2329,9 +2485,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -2620,19 +2776,32 @@ end:
 	VADDPS     Y2, Y10, Y10
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y3, Y2, Y3
-	VMAXPS Y4, Y2, Y4
-	VMAXPS Y5, Y2, Y5
-	VMAXPS Y6, Y2, Y6
-	VMAXPS Y7, Y2, Y7
-	VMAXPS Y8, Y2, Y8
-	VMAXPS Y9, Y2, Y9
-	VMAXPS Y10, Y2, Y10
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMAXPS       Y4, Y2, Y4
+	VMAXPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y2, Y7
+	VMAXPS       Y8, Y2, Y8
+	VMAXPS       Y9, Y2, Y9
+	VMAXPS       Y10, Y2, Y10
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y2
+	VMINPS       Y3, Y2, Y3
+	VMINPS       Y4, Y2, Y4
+	VMINPS       Y5, Y2, Y5
+	VMINPS       Y6, Y2, Y6
+	VMINPS       Y7, Y2, Y7
+	VMINPS       Y8, Y2, Y8
+	VMINPS       Y9, Y2, Y9
+	VMINPS       Y10, Y2, Y10
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -2672,19 +2841,32 @@ full:
 	VADDPS  Y0, Y10, Y10
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
-	VMAXPS Y6, Y0, Y6
-	VMAXPS Y7, Y0, Y7
-	VMAXPS Y8, Y0, Y8
-	VMAXPS Y9, Y0, Y9
-	VMAXPS Y10, Y0, Y10
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
+	VMAXPS       Y7, Y0, Y7
+	VMAXPS       Y8, Y0, Y8
+	VMAXPS       Y9, Y0, Y9
+	VMAXPS       Y10, Y0, Y10
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+	VMINPS       Y6, Y0, Y6
+	VMINPS       Y7, Y0, Y7
+	VMINPS       Y8, Y0, Y8
+	VMINPS       Y9, Y0, Y9
+	VMINPS       Y10, Y0, Y10
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y3, (SI)
 	VMOVUPS Y4, 32(SI)
@@ -2706,9 +2888,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -3039,21 +3221,36 @@ end:
 	VADDPS     Y2, Y12, Y12
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y3, Y2, Y3
-	VMAXPS Y4, Y2, Y4
-	VMAXPS Y5, Y2, Y5
-	VMAXPS Y6, Y2, Y6
-	VMAXPS Y7, Y2, Y7
-	VMAXPS Y8, Y2, Y8
-	VMAXPS Y9, Y2, Y9
-	VMAXPS Y10, Y2, Y10
-	VMAXPS Y11, Y2, Y11
-	VMAXPS Y12, Y2, Y12
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMAXPS       Y4, Y2, Y4
+	VMAXPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y2, Y7
+	VMAXPS       Y8, Y2, Y8
+	VMAXPS       Y9, Y2, Y9
+	VMAXPS       Y10, Y2, Y10
+	VMAXPS       Y11, Y2, Y11
+	VMAXPS       Y12, Y2, Y12
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y2
+	VMINPS       Y3, Y2, Y3
+	VMINPS       Y4, Y2, Y4
+	VMINPS       Y5, Y2, Y5
+	VMINPS       Y6, Y2, Y6
+	VMINPS       Y7, Y2, Y7
+	VMINPS       Y8, Y2, Y8
+	VMINPS       Y9, Y2, Y9
+	VMINPS       Y10, Y2, Y10
+	VMINPS       Y11, Y2, Y11
+	VMINPS       Y12, Y2, Y12
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -3101,21 +3298,36 @@ full:
 	VADDPS  Y0, Y12, Y12
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
-	VMAXPS Y6, Y0, Y6
-	VMAXPS Y7, Y0, Y7
-	VMAXPS Y8, Y0, Y8
-	VMAXPS Y9, Y0, Y9
-	VMAXPS Y10, Y0, Y10
-	VMAXPS Y11, Y0, Y11
-	VMAXPS Y12, Y0, Y12
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
+	VMAXPS       Y7, Y0, Y7
+	VMAXPS       Y8, Y0, Y8
+	VMAXPS       Y9, Y0, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMAXPS       Y11, Y0, Y11
+	VMAXPS       Y12, Y0, Y12
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+	VMINPS       Y6, Y0, Y6
+	VMINPS       Y7, Y0, Y7
+	VMINPS       Y8, Y0, Y8
+	VMINPS       Y9, Y0, Y9
+	VMINPS       Y10, Y0, Y10
+	VMINPS       Y11, Y0, Y11
+	VMINPS       Y12, Y0, Y12
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y3, (SI)
 	VMOVUPS Y4, 32(SI)
@@ -3140,9 +3352,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-80
+TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -3515,23 +3727,40 @@ end:
 	VADDPS     Y2, Y14, Y14
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y3, Y2, Y3
-	VMAXPS Y4, Y2, Y4
-	VMAXPS Y5, Y2, Y5
-	VMAXPS Y6, Y2, Y6
-	VMAXPS Y7, Y2, Y7
-	VMAXPS Y8, Y2, Y8
-	VMAXPS Y9, Y2, Y9
-	VMAXPS Y10, Y2, Y10
-	VMAXPS Y11, Y2, Y11
-	VMAXPS Y12, Y2, Y12
-	VMAXPS Y13, Y2, Y13
-	VMAXPS Y14, Y2, Y14
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMAXPS       Y4, Y2, Y4
+	VMAXPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y2, Y7
+	VMAXPS       Y8, Y2, Y8
+	VMAXPS       Y9, Y2, Y9
+	VMAXPS       Y10, Y2, Y10
+	VMAXPS       Y11, Y2, Y11
+	VMAXPS       Y12, Y2, Y12
+	VMAXPS       Y13, Y2, Y13
+	VMAXPS       Y14, Y2, Y14
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Y2
+	VMINPS       Y3, Y2, Y3
+	VMINPS       Y4, Y2, Y4
+	VMINPS       Y5, Y2, Y5
+	VMINPS       Y6, Y2, Y6
+	VMINPS       Y7, Y2, Y7
+	VMINPS       Y8, Y2, Y8
+	VMINPS       Y9, Y2, Y9
+	VMINPS       Y10, Y2, Y10
+	VMINPS       Y11, Y2, Y11
+	VMINPS       Y12, Y2, Y12
+	VMINPS       Y13, Y2, Y13
+	VMINPS       Y14, Y2, Y14
+
+partbelow:
 	MOVQ       CX, SI
 	VMASKMOVPS Y3, Y0, (SI)
 	VMASKMOVPS Y4, Y1, 32(SI)
@@ -3587,23 +3816,40 @@ full:
 	VADDPS  Y0, Y14, Y14
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Y0, Y0, Y0
-	VMAXPS Y3, Y0, Y3
-	VMAXPS Y4, Y0, Y4
-	VMAXPS Y5, Y0, Y5
-	VMAXPS Y6, Y0, Y6
-	VMAXPS Y7, Y0, Y7
-	VMAXPS Y8, Y0, Y8
-	VMAXPS Y9, Y0, Y9
-	VMAXPS Y10, Y0, Y10
-	VMAXPS Y11, Y0, Y11
-	VMAXPS Y12, Y0, Y12
-	VMAXPS Y13, Y0, Y13
-	VMAXPS Y14, Y0, Y14
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
+	VMAXPS       Y7, Y0, Y7
+	VMAXPS       Y8, Y0, Y8
+	VMAXPS       Y9, Y0, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMAXPS       Y11, Y0, Y11
+	VMAXPS       Y12, Y0, Y12
+	VMAXPS       Y13, Y0, Y13
+	VMAXPS       Y14, Y0, Y14
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMINPS       Y4, Y0, Y4
+	VMINPS       Y5, Y0, Y5
+	VMINPS       Y6, Y0, Y6
+	VMINPS       Y7, Y0, Y7
+	VMINPS       Y8, Y0, Y8
+	VMINPS       Y9, Y0, Y9
+	VMINPS       Y10, Y0, Y10
+	VMINPS       Y11, Y0, Y11
+	VMINPS       Y12, Y0, Y12
+	VMINPS       Y13, Y0, Y13
+	VMINPS       Y14, Y0, Y14
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Y3, (SI)
 	VMOVUPS Y4, 32(SI)
@@ -5527,9 +5773,9 @@ GLOBL number3f3504f3<>(SB), RODATA|NOPTR, $4
 DATA number3fb504f3<>+0(SB)/4, $0x3fb504f3
 GLOBL number3fb504f3<>(SB), RODATA|NOPTR, $4
 
-// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
 // Requires: AVX, FMA3
-TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-64
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-68
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
@@ -5539,12 +5785,10 @@ TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-64
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), DI
 	SHLQ         $0x01, DI
-	VBROADCASTSS bias+56(FP), Y0
-	VBROADCASTSS least+60(FP), Y1
-	VBROADCASTSS number3f000000<>+0(SB), Y2
-	VBROADCASTSS number40000000<>+0(SB), Y3
-	VBROADCASTSS number3f3504f3<>+0(SB), Y4
-	VBROADCASTSS number3fb504f3<>+0(SB), Y5
+	VBROADCASTSS number3f000000<>+0(SB), Y0
+	VBROADCASTSS number40000000<>+0(SB), Y1
+	VBROADCASTSS number3f3504f3<>+0(SB), Y2
+	VBROADCASTSS number3fb504f3<>+0(SB), Y3
 
 tiles:
 	MOVQ temp+24(FP), R8
@@ -5554,32 +5798,32 @@ tiles:
 	MOVQ $0x00000006, R11
 
 column:
-	VMOVUPS     (R9), Y6
-	VMOVUPS     (R9)(DI*1), Y7
-	VMOVUPS     (R9)(DI*2), Y8
-	VMOVUPS     (R10), Y9
-	VMOVUPS     (R10)(DI*1), Y10
-	VMOVUPS     (R10)(DI*2), Y11
-	VADDPS      Y8, Y7, Y12
-	VADDPS      Y10, Y9, Y13
-	VSUBPS      Y8, Y7, Y7
-	VMULPS      Y4, Y7, Y7
-	VSUBPS      Y10, Y9, Y8
-	VMULPS      Y5, Y8, Y8
-	VADDPS      Y12, Y6, Y6
-	VADDPS      Y13, Y6, Y6
-	VADDPS      Y8, Y7, Y9
-	VMULPS      Y3, Y13, Y10
-	VMOVAPS     Y10, Y10
-	VFMADD231PS Y12, Y2, Y10
-	VMOVAPS     Y11, Y11
-	VFMADD231PS Y7, Y2, Y11
-	VMOVAPS     Y11, Y7
-	VFMADD231PS Y8, Y3, Y7
-	VMOVUPS     Y6, (R8)
-	VMOVUPS     Y9, 192(R8)
-	VMOVUPS     Y10, 384(R8)
-	VMOVUPS     Y7, 576(R8)
+	VMOVUPS     (R9), Y4
+	VMOVUPS     (R9)(DI*1), Y5
+	VMOVUPS     (R9)(DI*2), Y6
+	VMOVUPS     (R10), Y7
+	VMOVUPS     (R10)(DI*1), Y8
+	VMOVUPS     (R10)(DI*2), Y9
+	VADDPS      Y6, Y5, Y10
+	VADDPS      Y8, Y7, Y11
+	VSUBPS      Y6, Y5, Y5
+	VMULPS      Y2, Y5, Y5
+	VSUBPS      Y8, Y7, Y6
+	VMULPS      Y3, Y6, Y6
+	VADDPS      Y10, Y4, Y4
+	VADDPS      Y11, Y4, Y4
+	VADDPS      Y6, Y5, Y7
+	VMULPS      Y1, Y11, Y8
+	VMOVAPS     Y8, Y8
+	VFMADD231PS Y10, Y0, Y8
+	VMOVAPS     Y9, Y9
+	VFMADD231PS Y5, Y0, Y9
+	VMOVAPS     Y9, Y5
+	VFMADD231PS Y6, Y1, Y5
+	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y7, 192(R8)
+	VMOVUPS     Y8, 384(R8)
+	VMOVUPS     Y5, 576(R8)
 	ADDQ        $0x20, R8
 	ADDQ        SI, R9
 	ADDQ        SI, R10
@@ -5590,60 +5834,67 @@ column:
 	MOVQ        $0x00000004, R10
 
 row:
-	VMOVUPS      (R8), Y6
-	VMOVUPS      32(R8), Y7
-	VMOVUPS      64(R8), Y8
-	VMOVUPS      96(R8), Y9
-	VMOVUPS      128(R8), Y10
-	VMOVUPS      160(R8), Y11
-	VADDPS       Y8, Y7, Y12
-	VADDPS       Y10, Y9, Y13
-	VSUBPS       Y8, Y7, Y7
-	VMULPS       Y4, Y7, Y7
-	VSUBPS       Y10, Y9, Y8
-	VMULPS       Y5, Y8, Y8
-	VADDPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VADDPS       Y8, Y7, Y9
-	VMULPS       Y3, Y13, Y10
-	VMOVAPS      Y10, Y10
-	VFMADD231PS  Y12, Y2, Y10
-	VMOVAPS      Y11, Y11
-	VFMADD231PS  Y7, Y2, Y11
-	VMOVAPS      Y11, Y7
-	VFMADD231PS  Y8, Y3, Y7
-	VADDPS       Y0, Y6, Y6
-	VMAXPS       Y6, Y1, Y6
-	VADDPS       Y0, Y9, Y9
-	VMAXPS       Y9, Y1, Y9
-	VADDPS       Y0, Y10, Y10
-	VMAXPS       Y10, Y1, Y10
-	VADDPS       Y0, Y7, Y7
-	VMAXPS       Y7, Y1, Y7
-	VUNPCKLPS    Y9, Y6, Y8
-	VUNPCKHPS    Y9, Y6, Y6
-	VUNPCKLPS    Y7, Y10, Y9
-	VUNPCKHPS    Y7, Y10, Y7
-	VUNPCKLPD    Y9, Y8, Y10
-	VUNPCKHPD    Y9, Y8, Y8
-	VUNPCKLPD    Y7, Y6, Y9
+	VMOVUPS      (R8), Y4
+	VMOVUPS      32(R8), Y5
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      96(R8), Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      160(R8), Y9
+	VADDPS       Y6, Y5, Y10
+	VADDPS       Y8, Y7, Y11
+	VSUBPS       Y6, Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VSUBPS       Y8, Y7, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y10, Y4, Y4
+	VADDPS       Y11, Y4, Y4
+	VADDPS       Y6, Y5, Y7
+	VMULPS       Y1, Y11, Y8
+	VMOVAPS      Y8, Y8
+	VFMADD231PS  Y10, Y0, Y8
+	VMOVAPS      Y9, Y9
+	VFMADD231PS  Y5, Y0, Y9
+	VMOVAPS      Y9, Y5
+	VFMADD231PS  Y6, Y1, Y5
+	VBROADCASTSS bias+56(FP), Y6
+	VBROADCASTSS least+60(FP), Y9
+	VBROADCASTSS most+64(FP), Y10
+	VADDPS       Y6, Y4, Y4
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y10, Y4
+	VADDPS       Y6, Y7, Y7
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y10, Y7
+	VADDPS       Y6, Y8, Y8
+	VMAXPS       Y8, Y9, Y8
+	VMINPS       Y8, Y10, Y8
+	VADDPS       Y6, Y5, Y5
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y10, Y5
+	VUNPCKLPS    Y7, Y4, Y6
+	VUNPCKHPS    Y7, Y4, Y4
+	VUNPCKLPS    Y5, Y8, Y7
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPD    Y7, Y6, Y8
 	VUNPCKHPD    Y7, Y6, Y6
+	VUNPCKLPD    Y5, Y4, Y7
+	VUNPCKHPD    Y5, Y4, Y4
 	MOVLQSX      (DX), R11
-	VMOVUPS      X10, (R9)(R11*4)
-	MOVLQSX      16(DX), R11
-	VEXTRACTF128 $0x01, Y10, (R9)(R11*4)
-	MOVLQSX      4(DX), R11
 	VMOVUPS      X8, (R9)(R11*4)
-	MOVLQSX      20(DX), R11
+	MOVLQSX      16(DX), R11
 	VEXTRACTF128 $0x01, Y8, (R9)(R11*4)
-	MOVLQSX      8(DX), R11
-	VMOVUPS      X9, (R9)(R11*4)
-	MOVLQSX      24(DX), R11
-	VEXTRACTF128 $0x01, Y9, (R9)(R11*4)
-	MOVLQSX      12(DX), R11
+	MOVLQSX      4(DX), R11
 	VMOVUPS      X6, (R9)(R11*4)
-	MOVLQSX      28(DX), R11
+	MOVLQSX      20(DX), R11
 	VEXTRACTF128 $0x01, Y6, (R9)(R11*4)
+	MOVLQSX      8(DX), R11
+	VMOVUPS      X7, (R9)(R11*4)
+	MOVLQSX      24(DX), R11
+	VEXTRACTF128 $0x01, Y7, (R9)(R11*4)
+	MOVLQSX      12(DX), R11
+	VMOVUPS      X4, (R9)(R11*4)
+	MOVLQSX      28(DX), R11
+	VEXTRACTF128 $0x01, Y4, (R9)(R11*4)
 	ADDQ         $+192, R8
 	ADDQ         BX, R9
 	DECQ         R10
@@ -5983,9 +6234,9 @@ GLOBL number3eaaaaab<>(SB), RODATA|NOPTR, $4
 DATA number3f2aaaab<>+0(SB)/4, $0x3f2aaaab
 GLOBL number3f2aaaab<>(SB), RODATA|NOPTR, $4
 
-// func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -6103,12 +6354,18 @@ end:
 	VADDPS    Z0, Z1, Z1
 
 partfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
+	TESTQ        $0x00000002, SI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, SI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+
+partbelow:
 	MOVQ    CX, DX
 	VMOVUPS Z1, K1, (DX)
 	JMP     written
@@ -6121,12 +6378,18 @@ full:
 	VADDPS  Z0, Z1, Z1
 
 fullfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+
+fullbelow:
 	MOVQ    CX, DX
 	VMOVUPS Z1, (DX)
 
@@ -6138,9 +6401,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -6275,13 +6538,20 @@ end:
 	VADDPS    Z0, Z2, Z2
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -6299,13 +6569,20 @@ full:
 	VADDPS  Z0, Z2, Z2
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -6319,9 +6596,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -6473,14 +6750,22 @@ end:
 	VADDPS    Z0, Z3, Z3
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -6503,14 +6788,22 @@ full:
 	VADDPS  Z0, Z3, Z3
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -6526,9 +6819,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -6697,15 +6990,24 @@ end:
 	VADDPS    Z0, Z4, Z4
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -6733,15 +7035,24 @@ full:
 	VADDPS  Z0, Z4, Z4
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -6759,9 +7070,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -6947,16 +7258,26 @@ end:
 	VADDPS    Z0, Z5, Z5
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -6989,16 +7310,26 @@ full:
 	VADDPS  Z0, Z5, Z5
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -7018,9 +7349,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -7223,17 +7554,28 @@ end:
 	VADDPS    Z0, Z6, Z6
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -7271,17 +7613,28 @@ full:
 	VADDPS  Z0, Z6, Z6
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -7303,9 +7656,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -7525,18 +7878,30 @@ end:
 	VADDPS    Z0, Z7, Z7
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -7579,18 +7944,30 @@ full:
 	VADDPS  Z0, Z7, Z7
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -7614,9 +7991,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -7853,19 +8230,32 @@ end:
 	VADDPS    Z0, Z8, Z8
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -7913,19 +8303,32 @@ full:
 	VADDPS  Z0, Z8, Z8
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -7951,9 +8354,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -8211,20 +8614,34 @@ end:
 	VADDPS    Z0, Z9, Z9
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -8277,20 +8694,34 @@ full:
 	VADDPS  Z0, Z9, Z9
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -8318,9 +8749,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -8595,21 +9026,36 @@ end:
 	VADDPS    Z0, Z10, Z10
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -8667,21 +9113,36 @@ full:
 	VADDPS  Z0, Z10, Z10
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -8711,9 +9172,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -9005,22 +9466,38 @@ end:
 	VADDPS    Z0, Z11, Z11
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -9083,22 +9560,38 @@ full:
 	VADDPS  Z0, Z11, Z11
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -9130,9 +9623,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -9441,23 +9934,40 @@ end:
 	VADDPS    Z0, Z12, Z12
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -9525,23 +10035,40 @@ full:
 	VADDPS  Z0, Z12, Z12
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -9575,9 +10102,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -9903,24 +10430,42 @@ end:
 	VADDPS    Z0, Z13, Z13
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -9993,24 +10538,42 @@ full:
 	VADDPS  Z0, Z13, Z13
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -10046,9 +10609,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -10391,25 +10954,44 @@ end:
 	VADDPS    Z0, Z14, Z14
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    DX, SI
@@ -10487,25 +11069,44 @@ full:
 	VADDPS  Z0, Z14, Z14
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z1, Z0, Z1
-	VMAXPS Z2, Z0, Z2
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMAXPS       Z2, Z0, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z1, Z0, Z1
+	VMINPS       Z2, Z0, Z2
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z1, (SI)
 	ADDQ    DX, SI
@@ -10543,9 +11144,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -10712,13 +11313,20 @@ end:
 	VADDPS    Z0, Z4, Z4
 
 partfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
+	TESTQ        $0x00000002, SI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, SI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+
+partbelow:
 	MOVQ    CX, DX
 	VMOVUPS Z3, K1, (DX)
 	VMOVUPS Z4, K2, 64(DX)
@@ -10734,13 +11342,20 @@ full:
 	VADDPS  Z0, Z4, Z4
 
 fullfresh:
-	TESTQ  $0x00000002, SI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+
+fullbelow:
 	MOVQ    CX, DX
 	VMOVUPS Z3, (DX)
 	VMOVUPS Z4, 64(DX)
@@ -10753,9 +11368,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -10964,15 +11579,24 @@ end:
 	VADDPS    Z0, Z6, Z6
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -10996,15 +11620,24 @@ full:
 	VADDPS  Z0, Z6, Z6
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -11020,9 +11653,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -11273,17 +11906,28 @@ end:
 	VADDPS    Z0, Z8, Z8
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -11315,17 +11959,28 @@ full:
 	VADDPS  Z0, Z8, Z8
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -11344,9 +11999,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -11639,19 +12294,32 @@ end:
 	VADDPS    Z0, Z10, Z10
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -11691,19 +12359,32 @@ full:
 	VADDPS  Z0, Z10, Z10
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -11725,9 +12406,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -12062,21 +12743,36 @@ end:
 	VADDPS    Z0, Z12, Z12
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -12124,21 +12820,36 @@ full:
 	VADDPS  Z0, Z12, Z12
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -12163,9 +12874,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -12542,23 +13253,40 @@ end:
 	VADDPS    Z0, Z14, Z14
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -12614,23 +13342,40 @@ full:
 	VADDPS  Z0, Z14, Z14
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -12658,9 +13403,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -13079,25 +13824,44 @@ end:
 	VADDPS    Z0, Z16, Z16
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -13161,25 +13925,44 @@ full:
 	VADDPS  Z0, Z16, Z16
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -13210,9 +13993,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -13673,27 +14456,48 @@ end:
 	VADDPS    Z0, Z18, Z18
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -13765,27 +14569,48 @@ full:
 	VADDPS  Z0, Z18, Z18
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -13819,9 +14644,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -14328,29 +15153,52 @@ end:
 	VADDPS    Z0, Z20, Z20
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -14430,29 +15278,52 @@ full:
 	VADDPS  Z0, Z20, Z20
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -14489,9 +15360,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -15040,31 +15911,56 @@ end:
 	VADDPS    Z0, Z22, Z22
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -15152,31 +16048,56 @@ full:
 	VADDPS  Z0, Z22, Z22
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -15216,9 +16137,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -15809,33 +16730,60 @@ end:
 	VADDPS    Z0, Z24, Z24
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -15931,33 +16879,60 @@ full:
 	VADDPS  Z0, Z24, Z24
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -16000,9 +16975,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -16635,35 +17610,64 @@ end:
 	VADDPS    Z0, Z26, Z26
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
-	VMAXPS Z25, Z0, Z25
-	VMAXPS Z26, Z0, Z26
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
+	VMAXPS       Z25, Z0, Z25
+	VMAXPS       Z26, Z0, Z26
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+	VMINPS       Z25, Z0, Z25
+	VMINPS       Z26, Z0, Z26
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -16767,35 +17771,64 @@ full:
 	VADDPS  Z0, Z26, Z26
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
-	VMAXPS Z25, Z0, Z25
-	VMAXPS Z26, Z0, Z26
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
+	VMAXPS       Z25, Z0, Z25
+	VMAXPS       Z26, Z0, Z26
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+	VMINPS       Z25, Z0, Z25
+	VMINPS       Z26, Z0, Z26
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -16841,9 +17874,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -17518,37 +18551,68 @@ end:
 	VADDPS    Z0, Z28, Z28
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
-	VMAXPS Z25, Z0, Z25
-	VMAXPS Z26, Z0, Z26
-	VMAXPS Z27, Z0, Z27
-	VMAXPS Z28, Z0, Z28
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
+	VMAXPS       Z25, Z0, Z25
+	VMAXPS       Z26, Z0, Z26
+	VMAXPS       Z27, Z0, Z27
+	VMAXPS       Z28, Z0, Z28
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+	VMINPS       Z25, Z0, Z25
+	VMINPS       Z26, Z0, Z26
+	VMINPS       Z27, Z0, Z27
+	VMINPS       Z28, Z0, Z28
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -17660,37 +18724,68 @@ full:
 	VADDPS  Z0, Z28, Z28
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
-	VMAXPS Z25, Z0, Z25
-	VMAXPS Z26, Z0, Z26
-	VMAXPS Z27, Z0, Z27
-	VMAXPS Z28, Z0, Z28
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
+	VMAXPS       Z25, Z0, Z25
+	VMAXPS       Z26, Z0, Z26
+	VMAXPS       Z27, Z0, Z27
+	VMAXPS       Z28, Z0, Z28
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+	VMINPS       Z25, Z0, Z25
+	VMINPS       Z26, Z0, Z26
+	VMINPS       Z27, Z0, Z27
+	VMINPS       Z28, Z0, Z28
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -17739,9 +18834,9 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+// func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-80
+TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ b+16(FP), AX
 	MOVQ c+32(FP), CX
 	MOVQ ldc+40(FP), DX
@@ -18458,39 +19553,72 @@ end:
 	VADDPS    Z0, Z30, Z30
 
 partfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    partstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
-	VMAXPS Z25, Z0, Z25
-	VMAXPS Z26, Z0, Z26
-	VMAXPS Z27, Z0, Z27
-	VMAXPS Z28, Z0, Z28
-	VMAXPS Z29, Z0, Z29
-	VMAXPS Z30, Z0, Z30
+	TESTQ        $0x00000002, DI
+	JEQ          partabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
+	VMAXPS       Z25, Z0, Z25
+	VMAXPS       Z26, Z0, Z26
+	VMAXPS       Z27, Z0, Z27
+	VMAXPS       Z28, Z0, Z28
+	VMAXPS       Z29, Z0, Z29
+	VMAXPS       Z30, Z0, Z30
 
-partstore:
+partabove:
+	TESTQ        $0x00000004, DI
+	JEQ          partbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+	VMINPS       Z25, Z0, Z25
+	VMINPS       Z26, Z0, Z26
+	VMINPS       Z27, Z0, Z27
+	VMINPS       Z28, Z0, Z28
+	VMINPS       Z29, Z0, Z29
+	VMINPS       Z30, Z0, Z30
+
+partbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, K1, (SI)
 	VMOVUPS Z4, K2, 64(SI)
@@ -18610,39 +19738,72 @@ full:
 	VADDPS  Z0, Z30, Z30
 
 fullfresh:
-	TESTQ  $0x00000002, DI
-	JEQ    fullstore
-	VXORPS Z0, Z0, Z0
-	VMAXPS Z3, Z0, Z3
-	VMAXPS Z4, Z0, Z4
-	VMAXPS Z5, Z0, Z5
-	VMAXPS Z6, Z0, Z6
-	VMAXPS Z7, Z0, Z7
-	VMAXPS Z8, Z0, Z8
-	VMAXPS Z9, Z0, Z9
-	VMAXPS Z10, Z0, Z10
-	VMAXPS Z11, Z0, Z11
-	VMAXPS Z12, Z0, Z12
-	VMAXPS Z13, Z0, Z13
-	VMAXPS Z14, Z0, Z14
-	VMAXPS Z15, Z0, Z15
-	VMAXPS Z16, Z0, Z16
-	VMAXPS Z17, Z0, Z17
-	VMAXPS Z18, Z0, Z18
-	VMAXPS Z19, Z0, Z19
-	VMAXPS Z20, Z0, Z20
-	VMAXPS Z21, Z0, Z21
-	VMAXPS Z22, Z0, Z22
-	VMAXPS Z23, Z0, Z23
-	VMAXPS Z24, Z0, Z24
-	VMAXPS Z25, Z0, Z25
-	VMAXPS Z26, Z0, Z26
-	VMAXPS Z27, Z0, Z27
-	VMAXPS Z28, Z0, Z28
-	VMAXPS Z29, Z0, Z29
-	VMAXPS Z30, Z0, Z30
+	TESTQ        $0x00000002, DI
+	JEQ          fullabove
+	VBROADCASTSS least+80(FP), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMAXPS       Z6, Z0, Z6
+	VMAXPS       Z7, Z0, Z7
+	VMAXPS       Z8, Z0, Z8
+	VMAXPS       Z9, Z0, Z9
+	VMAXPS       Z10, Z0, Z10
+	VMAXPS       Z11, Z0, Z11
+	VMAXPS       Z12, Z0, Z12
+	VMAXPS       Z13, Z0, Z13
+	VMAXPS       Z14, Z0, Z14
+	VMAXPS       Z15, Z0, Z15
+	VMAXPS       Z16, Z0, Z16
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMAXPS       Z19, Z0, Z19
+	VMAXPS       Z20, Z0, Z20
+	VMAXPS       Z21, Z0, Z21
+	VMAXPS       Z22, Z0, Z22
+	VMAXPS       Z23, Z0, Z23
+	VMAXPS       Z24, Z0, Z24
+	VMAXPS       Z25, Z0, Z25
+	VMAXPS       Z26, Z0, Z26
+	VMAXPS       Z27, Z0, Z27
+	VMAXPS       Z28, Z0, Z28
+	VMAXPS       Z29, Z0, Z29
+	VMAXPS       Z30, Z0, Z30
 
-fullstore:
+fullabove:
+	TESTQ        $0x00000004, DI
+	JEQ          fullbelow
+	VBROADCASTSS most+84(FP), Z0
+	VMINPS       Z3, Z0, Z3
+	VMINPS       Z4, Z0, Z4
+	VMINPS       Z5, Z0, Z5
+	VMINPS       Z6, Z0, Z6
+	VMINPS       Z7, Z0, Z7
+	VMINPS       Z8, Z0, Z8
+	VMINPS       Z9, Z0, Z9
+	VMINPS       Z10, Z0, Z10
+	VMINPS       Z11, Z0, Z11
+	VMINPS       Z12, Z0, Z12
+	VMINPS       Z13, Z0, Z13
+	VMINPS       Z14, Z0, Z14
+	VMINPS       Z15, Z0, Z15
+	VMINPS       Z16, Z0, Z16
+	VMINPS       Z17, Z0, Z17
+	VMINPS       Z18, Z0, Z18
+	VMINPS       Z19, Z0, Z19
+	VMINPS       Z20, Z0, Z20
+	VMINPS       Z21, Z0, Z21
+	VMINPS       Z22, Z0, Z22
+	VMINPS       Z23, Z0, Z23
+	VMINPS       Z24, Z0, Z24
+	VMINPS       Z25, Z0, Z25
+	VMINPS       Z26, Z0, Z26
+	VMINPS       Z27, Z0, Z27
+	VMINPS       Z28, Z0, Z28
+	VMINPS       Z29, Z0, Z29
+	VMINPS       Z30, Z0, Z30
+
+fullbelow:
 	MOVQ    CX, SI
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, 64(SI)
@@ -22513,9 +23674,9 @@ column:
 	VZEROUPPER
 	RET
 
-// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
 // Requires: AVX, AVX512F
-TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-64
+TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-68
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
@@ -22525,12 +23686,10 @@ TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-64
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), DI
 	SHLQ         $0x01, DI
-	VBROADCASTSS bias+56(FP), Z0
-	VBROADCASTSS least+60(FP), Z1
-	VBROADCASTSS number3f000000<>+0(SB), Z2
-	VBROADCASTSS number40000000<>+0(SB), Z3
-	VBROADCASTSS number3f3504f3<>+0(SB), Z4
-	VBROADCASTSS number3fb504f3<>+0(SB), Z5
+	VBROADCASTSS number3f000000<>+0(SB), Z0
+	VBROADCASTSS number40000000<>+0(SB), Z1
+	VBROADCASTSS number3f3504f3<>+0(SB), Z2
+	VBROADCASTSS number3fb504f3<>+0(SB), Z3
 
 tiles:
 	MOVQ temp+24(FP), R8
@@ -22540,32 +23699,32 @@ tiles:
 	MOVQ $0x00000006, R11
 
 column:
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(DI*1), Z7
-	VMOVUPS     (R9)(DI*2), Z8
-	VMOVUPS     (R10), Z9
-	VMOVUPS     (R10)(DI*1), Z10
-	VMOVUPS     (R10)(DI*2), Z11
-	VADDPS      Z8, Z7, Z12
-	VADDPS      Z10, Z9, Z13
-	VSUBPS      Z8, Z7, Z7
-	VMULPS      Z4, Z7, Z7
-	VSUBPS      Z10, Z9, Z8
-	VMULPS      Z5, Z8, Z8
-	VADDPS      Z12, Z6, Z6
-	VADDPS      Z13, Z6, Z6
-	VADDPS      Z8, Z7, Z9
-	VMULPS      Z3, Z13, Z10
-	VMOVAPS     Z10, Z10
-	VFMADD231PS Z12, Z2, Z10
-	VMOVAPS     Z11, Z11
-	VFMADD231PS Z7, Z2, Z11
-	VMOVAPS     Z11, Z7
-	VFMADD231PS Z8, Z3, Z7
-	VMOVUPS     Z6, (R8)
-	VMOVUPS     Z9, 384(R8)
-	VMOVUPS     Z10, 768(R8)
-	VMOVUPS     Z7, 1152(R8)
+	VMOVUPS     (R9), Z4
+	VMOVUPS     (R9)(DI*1), Z5
+	VMOVUPS     (R9)(DI*2), Z6
+	VMOVUPS     (R10), Z7
+	VMOVUPS     (R10)(DI*1), Z8
+	VMOVUPS     (R10)(DI*2), Z9
+	VADDPS      Z6, Z5, Z10
+	VADDPS      Z8, Z7, Z11
+	VSUBPS      Z6, Z5, Z5
+	VMULPS      Z2, Z5, Z5
+	VSUBPS      Z8, Z7, Z6
+	VMULPS      Z3, Z6, Z6
+	VADDPS      Z10, Z4, Z4
+	VADDPS      Z11, Z4, Z4
+	VADDPS      Z6, Z5, Z7
+	VMULPS      Z1, Z11, Z8
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z10, Z0, Z8
+	VMOVAPS     Z9, Z9
+	VFMADD231PS Z5, Z0, Z9
+	VMOVAPS     Z9, Z5
+	VFMADD231PS Z6, Z1, Z5
+	VMOVUPS     Z4, (R8)
+	VMOVUPS     Z7, 384(R8)
+	VMOVUPS     Z8, 768(R8)
+	VMOVUPS     Z5, 1152(R8)
 	ADDQ        $0x40, R8
 	ADDQ        SI, R9
 	ADDQ        SI, R10
@@ -22576,76 +23735,83 @@ column:
 	MOVQ        $0x00000004, R10
 
 row:
-	VMOVUPS       (R8), Z6
-	VMOVUPS       64(R8), Z7
-	VMOVUPS       128(R8), Z8
-	VMOVUPS       192(R8), Z9
-	VMOVUPS       256(R8), Z10
-	VMOVUPS       320(R8), Z11
-	VADDPS        Z8, Z7, Z12
-	VADDPS        Z10, Z9, Z13
-	VSUBPS        Z8, Z7, Z7
-	VMULPS        Z4, Z7, Z7
-	VSUBPS        Z10, Z9, Z8
-	VMULPS        Z5, Z8, Z8
-	VADDPS        Z12, Z6, Z6
-	VADDPS        Z13, Z6, Z6
-	VADDPS        Z8, Z7, Z9
-	VMULPS        Z3, Z13, Z10
-	VMOVAPS       Z10, Z10
-	VFMADD231PS   Z12, Z2, Z10
-	VMOVAPS       Z11, Z11
-	VFMADD231PS   Z7, Z2, Z11
-	VMOVAPS       Z11, Z7
-	VFMADD231PS   Z8, Z3, Z7
-	VADDPS        Z0, Z6, Z6
-	VMAXPS        Z6, Z1, Z6
-	VADDPS        Z0, Z9, Z9
-	VMAXPS        Z9, Z1, Z9
-	VADDPS        Z0, Z10, Z10
-	VMAXPS        Z10, Z1, Z10
-	VADDPS        Z0, Z7, Z7
-	VMAXPS        Z7, Z1, Z7
-	VUNPCKLPS     Z9, Z6, Z8
-	VUNPCKHPS     Z9, Z6, Z6
-	VUNPCKLPS     Z7, Z10, Z9
-	VUNPCKHPS     Z7, Z10, Z7
-	VUNPCKLPD     Z9, Z8, Z10
-	VUNPCKHPD     Z9, Z8, Z8
-	VUNPCKLPD     Z7, Z6, Z9
+	VMOVUPS       (R8), Z4
+	VMOVUPS       64(R8), Z5
+	VMOVUPS       128(R8), Z6
+	VMOVUPS       192(R8), Z7
+	VMOVUPS       256(R8), Z8
+	VMOVUPS       320(R8), Z9
+	VADDPS        Z6, Z5, Z10
+	VADDPS        Z8, Z7, Z11
+	VSUBPS        Z6, Z5, Z5
+	VMULPS        Z2, Z5, Z5
+	VSUBPS        Z8, Z7, Z6
+	VMULPS        Z3, Z6, Z6
+	VADDPS        Z10, Z4, Z4
+	VADDPS        Z11, Z4, Z4
+	VADDPS        Z6, Z5, Z7
+	VMULPS        Z1, Z11, Z8
+	VMOVAPS       Z8, Z8
+	VFMADD231PS   Z10, Z0, Z8
+	VMOVAPS       Z9, Z9
+	VFMADD231PS   Z5, Z0, Z9
+	VMOVAPS       Z9, Z5
+	VFMADD231PS   Z6, Z1, Z5
+	VBROADCASTSS  bias+56(FP), Z6
+	VBROADCASTSS  least+60(FP), Z9
+	VBROADCASTSS  most+64(FP), Z10
+	VADDPS        Z6, Z4, Z4
+	VMAXPS        Z4, Z9, Z4
+	VMINPS        Z4, Z10, Z4
+	VADDPS        Z6, Z7, Z7
+	VMAXPS        Z7, Z9, Z7
+	VMINPS        Z7, Z10, Z7
+	VADDPS        Z6, Z8, Z8
+	VMAXPS        Z8, Z9, Z8
+	VMINPS        Z8, Z10, Z8
+	VADDPS        Z6, Z5, Z5
+	VMAXPS        Z5, Z9, Z5
+	VMINPS        Z5, Z10, Z5
+	VUNPCKLPS     Z7, Z4, Z6
+	VUNPCKHPS     Z7, Z4, Z4
+	VUNPCKLPS     Z5, Z8, Z7
+	VUNPCKHPS     Z5, Z8, Z5
+	VUNPCKLPD     Z7, Z6, Z8
 	VUNPCKHPD     Z7, Z6, Z6
+	VUNPCKLPD     Z5, Z4, Z7
+	VUNPCKHPD     Z5, Z4, Z4
 	MOVLQSX       (DX), R11
-	VMOVUPS       X10, (R9)(R11*4)
-	MOVLQSX       16(DX), R11
-	VEXTRACTF32X4 $0x01, Z10, (R9)(R11*4)
-	MOVLQSX       32(DX), R11
-	VEXTRACTF32X4 $0x02, Z10, (R9)(R11*4)
-	MOVLQSX       48(DX), R11
-	VEXTRACTF32X4 $0x03, Z10, (R9)(R11*4)
-	MOVLQSX       4(DX), R11
 	VMOVUPS       X8, (R9)(R11*4)
-	MOVLQSX       20(DX), R11
+	MOVLQSX       16(DX), R11
 	VEXTRACTF32X4 $0x01, Z8, (R9)(R11*4)
-	MOVLQSX       36(DX), R11
+	MOVLQSX       32(DX), R11
 	VEXTRACTF32X4 $0x02, Z8, (R9)(R11*4)
-	MOVLQSX       52(DX), R11
+	MOVLQSX       48(DX), R11
 	VEXTRACTF32X4 $0x03, Z8, (R9)(R11*4)
-	MOVLQSX       8(DX), R11
-	VMOVUPS       X9, (R9)(R11*4)
-	MOVLQSX       24(DX), R11
-	VEXTRACTF32X4 $0x01, Z9, (R9)(R11*4)
-	MOVLQSX       40(DX), R11
-	VEXTRACTF32X4 $0x02, Z9, (R9)(R11*4)
-	MOVLQSX       56(DX), R11
-	VEXTRACTF32X4 $0x03, Z9, (R9)(R11*4)
-	MOVLQSX       12(DX), R11
+	MOVLQSX       4(DX), R11
 	VMOVUPS       X6, (R9)(R11*4)
-	MOVLQSX       28(DX), R11
+	MOVLQSX       20(DX), R11
 	VEXTRACTF32X4 $0x01, Z6, (R9)(R11*4)
-	MOVLQSX       44(DX), R11
+	MOVLQSX       36(DX), R11
 	VEXTRACTF32X4 $0x02, Z6, (R9)(R11*4)
-	MOVLQSX       60(DX), R11
+	MOVLQSX       52(DX), R11
 	VEXTRACTF32X4 $0x03, Z6, (R9)(R11*4)
+	MOVLQSX       8(DX), R11
+	VMOVUPS       X7, (R9)(R11*4)
+	MOVLQSX       24(DX), R11
+	VEXTRACTF32X4 $0x01, Z7, (R9)(R11*4)
+	MOVLQSX       40(DX), R11
+	VEXTRACTF32X4 $0x02, Z7, (R9)(R11*4)
+	MOVLQSX       56(DX), R11
+	VEXTRACTF32X4 $0x03, Z7, (R9)(R11*4)
+	MOVLQSX       12(DX), R11
+	VMOVUPS       X4, (R9)(R11*4)
+	MOVLQSX       28(DX), R11
+	VEXTRACTF32X4 $0x01, Z4, (R9)(R11*4)
+	MOVLQSX       44(DX), R11
+	VEXTRACTF32X4 $0x02, Z4, (R9)(R11*4)
+	MOVLQSX       60(DX), R11
+	VEXTRACTF32X4 $0x03, Z4, (R9)(R11*4)
 	ADDQ          $+384, R8
 	ADDQ          BX, R9
 	DECQ          R10

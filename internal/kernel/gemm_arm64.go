@@ -5,7 +5,7 @@ package kernel
 // Flags of tileNEON.
 const (
 	flagAccumulate = 1 << iota
-	flagReLU
+	flagLimits
 )
 
 const (
@@ -46,7 +46,7 @@ func mulTileNEON(p *panel[float32], t rowTile, a []float32, offsets *int32, firs
 	if cols%lanesNEON != 0 {
 		const width = lanesNEON * vectorsNEON
 		var sums [rowsNEON * width]float32
-		tileNEON(t.rows, vectors, p.kc, &a[0], b, offsets, p.width, &sums[0], width, 0, nil)
+		tileNEON(t.rows, vectors, p.kc, &a[0], b, offsets, p.width, &sums[0], width, 0, nil, 0, 0)
 		for i := range t.rows {
 			for j := 0; j < cols; j += lanesNEON {
 				p.store(t.row+i, first+j, sums[i*width+j:][:lanesNEON])
@@ -58,13 +58,14 @@ func mulTileNEON(p *panel[float32], t rowTile, a []float32, offsets *int32, firs
 	if p.accumulate {
 		flags |= flagAccumulate
 	}
-	if p.relu {
-		flags |= flagReLU
+	if p.limits != (Limits[float32]{}) {
+		flags |= flagLimits
 	}
+	least, most := p.limits.bounds()
 	var bias *float32
 	if p.bias != nil {
 		bias = &p.bias[t.row:][:t.rows][0]
 	}
 	c := p.c[t.row*p.ldc+first:][:(t.rows-1)*p.ldc+cols]
-	tileNEON(t.rows, vectors, p.kc, &a[0], b, offsets, p.width, &c[0], p.ldc, flags, bias)
+	tileNEON(t.rows, vectors, p.kc, &a[0], b, offsets, p.width, &c[0], p.ldc, flags, bias, least, most)
 }

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile1x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile1x1NEON(SB), NOSPLIT, $0-72
+TEXT ·tile1x1NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -42,7 +42,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -56,16 +55,21 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
 
 store:
 	VST1 [V0.S4], (R5)
 	ADD R6, R5
 	RET
 
-// func tile1x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile1x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile1x2NEON(SB), NOSPLIT, $0-72
+TEXT ·tile1x2NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -104,7 +108,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -120,17 +123,23 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4], (R5)
 	ADD R6, R5
 	RET
 
-// func tile1x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile1x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile1x3NEON(SB), NOSPLIT, $0-72
+TEXT ·tile1x3NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -172,7 +181,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -190,18 +198,25 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4], (R5)
 	ADD R6, R5
 	RET
 
-// func tile1x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile1x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile1x4NEON(SB), NOSPLIT, $0-72
+TEXT ·tile1x4NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -246,7 +261,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -266,19 +280,27 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
 	WORD $0x4e3ef463 // FMAX V3.4S, V3.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R5)
 	ADD R6, R5
 	RET
 
-// func tile2x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile2x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile2x1NEON(SB), NOSPLIT, $0-72
+TEXT ·tile2x1NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -319,7 +341,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -338,8 +359,14 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
 
 store:
 	VST1 [V0.S4], (R5)
@@ -348,9 +375,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile2x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile2x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile2x2NEON(SB), NOSPLIT, $0-72
+TEXT ·tile2x2NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -397,7 +424,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -420,10 +446,18 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
 	WORD $0x4e3ef463 // FMAX V3.4S, V3.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4], (R5)
@@ -432,9 +466,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile2x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile2x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile2x3NEON(SB), NOSPLIT, $0-72
+TEXT ·tile2x3NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -487,7 +521,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -514,12 +547,22 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
 	WORD $0x4e3ef463 // FMAX V3.4S, V3.4S, V30.4S
 	WORD $0x4e3ef484 // FMAX V4.4S, V4.4S, V30.4S
 	WORD $0x4e3ef4a5 // FMAX V5.4S, V5.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4], (R5)
@@ -528,9 +571,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile2x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile2x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile2x4NEON(SB), NOSPLIT, $0-72
+TEXT ·tile2x4NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -589,7 +632,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -620,6 +662,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -628,6 +672,16 @@ fresh:
 	WORD $0x4e3ef4a5 // FMAX V5.4S, V5.4S, V30.4S
 	WORD $0x4e3ef4c6 // FMAX V6.4S, V6.4S, V30.4S
 	WORD $0x4e3ef4e7 // FMAX V7.4S, V7.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R5)
@@ -636,9 +690,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile3x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile3x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile3x1NEON(SB), NOSPLIT, $0-72
+TEXT ·tile3x1NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -684,7 +738,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -708,9 +761,16 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
 
 store:
 	VST1 [V0.S4], (R5)
@@ -721,9 +781,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile3x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile3x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile3x2NEON(SB), NOSPLIT, $0-72
+TEXT ·tile3x2NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -778,7 +838,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -808,12 +867,22 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
 	WORD $0x4e3ef463 // FMAX V3.4S, V3.4S, V30.4S
 	WORD $0x4e3ef484 // FMAX V4.4S, V4.4S, V30.4S
 	WORD $0x4e3ef4a5 // FMAX V5.4S, V5.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4], (R5)
@@ -824,9 +893,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile3x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile3x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile3x3NEON(SB), NOSPLIT, $0-72
+TEXT ·tile3x3NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -890,7 +959,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -926,6 +994,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -935,6 +1005,17 @@ fresh:
 	WORD $0x4e3ef4c6 // FMAX V6.4S, V6.4S, V30.4S
 	WORD $0x4e3ef4e7 // FMAX V7.4S, V7.4S, V30.4S
 	WORD $0x4e3ef508 // FMAX V8.4S, V8.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4], (R5)
@@ -945,9 +1026,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile3x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile3x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile3x4NEON(SB), NOSPLIT, $0-72
+TEXT ·tile3x4NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1020,7 +1101,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -1062,6 +1142,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -1074,6 +1156,20 @@ fresh:
 	WORD $0x4e3ef529 // FMAX V9.4S, V9.4S, V30.4S
 	WORD $0x4e3ef54a // FMAX V10.4S, V10.4S, V30.4S
 	WORD $0x4e3ef56b // FMAX V11.4S, V11.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R5)
@@ -1084,9 +1180,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile4x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile4x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile4x1NEON(SB), NOSPLIT, $0-72
+TEXT ·tile4x1NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1137,7 +1233,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -1166,10 +1261,18 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
 	WORD $0x4e3ef463 // FMAX V3.4S, V3.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
 
 store:
 	VST1 [V0.S4], (R5)
@@ -1182,9 +1285,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile4x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile4x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile4x2NEON(SB), NOSPLIT, $0-72
+TEXT ·tile4x2NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1247,7 +1350,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -1284,6 +1386,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -1292,6 +1396,16 @@ fresh:
 	WORD $0x4e3ef4a5 // FMAX V5.4S, V5.4S, V30.4S
 	WORD $0x4e3ef4c6 // FMAX V6.4S, V6.4S, V30.4S
 	WORD $0x4e3ef4e7 // FMAX V7.4S, V7.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4], (R5)
@@ -1304,9 +1418,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile4x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile4x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile4x3NEON(SB), NOSPLIT, $0-72
+TEXT ·tile4x3NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1381,7 +1495,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -1426,6 +1539,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -1438,6 +1553,20 @@ fresh:
 	WORD $0x4e3ef529 // FMAX V9.4S, V9.4S, V30.4S
 	WORD $0x4e3ef54a // FMAX V10.4S, V10.4S, V30.4S
 	WORD $0x4e3ef56b // FMAX V11.4S, V11.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4], (R5)
@@ -1450,9 +1579,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile4x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile4x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile4x4NEON(SB), NOSPLIT, $0-72
+TEXT ·tile4x4NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1539,7 +1668,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -1592,6 +1720,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -1608,6 +1738,24 @@ fresh:
 	WORD $0x4e3ef5ad // FMAX V13.4S, V13.4S, V30.4S
 	WORD $0x4e3ef5ce // FMAX V14.4S, V14.4S, V30.4S
 	WORD $0x4e3ef5ef // FMAX V15.4S, V15.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
+	WORD $0x4ebef58c // FMIN V12.4S, V12.4S, V30.4S
+	WORD $0x4ebef5ad // FMIN V13.4S, V13.4S, V30.4S
+	WORD $0x4ebef5ce // FMIN V14.4S, V14.4S, V30.4S
+	WORD $0x4ebef5ef // FMIN V15.4S, V15.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R5)
@@ -1620,9 +1768,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile5x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile5x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile5x1NEON(SB), NOSPLIT, $0-72
+TEXT ·tile5x1NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1678,7 +1826,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -1712,11 +1859,20 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
 	WORD $0x4e3ef463 // FMAX V3.4S, V3.4S, V30.4S
 	WORD $0x4e3ef484 // FMAX V4.4S, V4.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
 
 store:
 	VST1 [V0.S4], (R5)
@@ -1731,9 +1887,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile5x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile5x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile5x2NEON(SB), NOSPLIT, $0-72
+TEXT ·tile5x2NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1804,7 +1960,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -1848,6 +2003,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -1858,6 +2015,18 @@ fresh:
 	WORD $0x4e3ef4e7 // FMAX V7.4S, V7.4S, V30.4S
 	WORD $0x4e3ef508 // FMAX V8.4S, V8.4S, V30.4S
 	WORD $0x4e3ef529 // FMAX V9.4S, V9.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4], (R5)
@@ -1872,9 +2041,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile5x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile5x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile5x3NEON(SB), NOSPLIT, $0-72
+TEXT ·tile5x3NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -1960,7 +2129,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -2014,6 +2182,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -2029,6 +2199,23 @@ fresh:
 	WORD $0x4e3ef58c // FMAX V12.4S, V12.4S, V30.4S
 	WORD $0x4e3ef5ad // FMAX V13.4S, V13.4S, V30.4S
 	WORD $0x4e3ef5ce // FMAX V14.4S, V14.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
+	WORD $0x4ebef58c // FMIN V12.4S, V12.4S, V30.4S
+	WORD $0x4ebef5ad // FMIN V13.4S, V13.4S, V30.4S
+	WORD $0x4ebef5ce // FMIN V14.4S, V14.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4], (R5)
@@ -2043,9 +2230,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile5x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile5x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile5x4NEON(SB), NOSPLIT, $0-72
+TEXT ·tile5x4NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -2146,7 +2333,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -2210,6 +2396,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -2230,6 +2418,28 @@ fresh:
 	WORD $0x4e3ef631 // FMAX V17.4S, V17.4S, V30.4S
 	WORD $0x4e3ef652 // FMAX V18.4S, V18.4S, V30.4S
 	WORD $0x4e3ef673 // FMAX V19.4S, V19.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
+	WORD $0x4ebef58c // FMIN V12.4S, V12.4S, V30.4S
+	WORD $0x4ebef5ad // FMIN V13.4S, V13.4S, V30.4S
+	WORD $0x4ebef5ce // FMIN V14.4S, V14.4S, V30.4S
+	WORD $0x4ebef5ef // FMIN V15.4S, V15.4S, V30.4S
+	WORD $0x4ebef610 // FMIN V16.4S, V16.4S, V30.4S
+	WORD $0x4ebef631 // FMIN V17.4S, V17.4S, V30.4S
+	WORD $0x4ebef652 // FMIN V18.4S, V18.4S, V30.4S
+	WORD $0x4ebef673 // FMIN V19.4S, V19.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R5)
@@ -2244,9 +2454,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile6x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile6x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile6x1NEON(SB), NOSPLIT, $0-72
+TEXT ·tile6x1NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -2307,7 +2517,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -2346,12 +2555,22 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
 	WORD $0x4e3ef463 // FMAX V3.4S, V3.4S, V30.4S
 	WORD $0x4e3ef484 // FMAX V4.4S, V4.4S, V30.4S
 	WORD $0x4e3ef4a5 // FMAX V5.4S, V5.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
 
 store:
 	VST1 [V0.S4], (R5)
@@ -2368,9 +2587,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile6x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile6x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile6x2NEON(SB), NOSPLIT, $0-72
+TEXT ·tile6x2NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -2449,7 +2668,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -2500,6 +2718,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -2512,6 +2732,20 @@ fresh:
 	WORD $0x4e3ef529 // FMAX V9.4S, V9.4S, V30.4S
 	WORD $0x4e3ef54a // FMAX V10.4S, V10.4S, V30.4S
 	WORD $0x4e3ef56b // FMAX V11.4S, V11.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4], (R5)
@@ -2528,9 +2762,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile6x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile6x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile6x3NEON(SB), NOSPLIT, $0-72
+TEXT ·tile6x3NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -2627,7 +2861,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -2690,6 +2923,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -2708,6 +2943,26 @@ fresh:
 	WORD $0x4e3ef5ef // FMAX V15.4S, V15.4S, V30.4S
 	WORD $0x4e3ef610 // FMAX V16.4S, V16.4S, V30.4S
 	WORD $0x4e3ef631 // FMAX V17.4S, V17.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
+	WORD $0x4ebef58c // FMIN V12.4S, V12.4S, V30.4S
+	WORD $0x4ebef5ad // FMIN V13.4S, V13.4S, V30.4S
+	WORD $0x4ebef5ce // FMIN V14.4S, V14.4S, V30.4S
+	WORD $0x4ebef5ef // FMIN V15.4S, V15.4S, V30.4S
+	WORD $0x4ebef610 // FMIN V16.4S, V16.4S, V30.4S
+	WORD $0x4ebef631 // FMIN V17.4S, V17.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4], (R5)
@@ -2724,9 +2979,9 @@ store:
 	ADD R6, R5
 	RET
 
-// func tile6x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+// func tile6x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 // Requires: ASIMD
-TEXT ·tile6x4NEON(SB), NOSPLIT, $0-72
+TEXT ·tile6x4NEON(SB), NOSPLIT, $0-80
 	MOVD kc+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -2841,7 +3096,6 @@ gather:
 end:
 	FMOVS $1.0, F29
 	VDUP V29.S[0], V29.S4
-	VEOR V30.B16, V30.B16, V30.B16
 	CBZ R8, unbiased
 	VLD1R.P 4(R8), [V28.S4]
 	VFMLA V29.S4, V28.S4, V0.S4
@@ -2916,6 +3170,8 @@ unbiased:
 
 fresh:
 	TBZ $1, R7, store
+	FMOVS least+72(FP), F30
+	VDUP V30.S[0], V30.S4
 	WORD $0x4e3ef400 // FMAX V0.4S, V0.4S, V30.4S
 	WORD $0x4e3ef421 // FMAX V1.4S, V1.4S, V30.4S
 	WORD $0x4e3ef442 // FMAX V2.4S, V2.4S, V30.4S
@@ -2940,6 +3196,32 @@ fresh:
 	WORD $0x4e3ef6b5 // FMAX V21.4S, V21.4S, V30.4S
 	WORD $0x4e3ef6d6 // FMAX V22.4S, V22.4S, V30.4S
 	WORD $0x4e3ef6f7 // FMAX V23.4S, V23.4S, V30.4S
+	FMOVS most+76(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x4ebef400 // FMIN V0.4S, V0.4S, V30.4S
+	WORD $0x4ebef421 // FMIN V1.4S, V1.4S, V30.4S
+	WORD $0x4ebef442 // FMIN V2.4S, V2.4S, V30.4S
+	WORD $0x4ebef463 // FMIN V3.4S, V3.4S, V30.4S
+	WORD $0x4ebef484 // FMIN V4.4S, V4.4S, V30.4S
+	WORD $0x4ebef4a5 // FMIN V5.4S, V5.4S, V30.4S
+	WORD $0x4ebef4c6 // FMIN V6.4S, V6.4S, V30.4S
+	WORD $0x4ebef4e7 // FMIN V7.4S, V7.4S, V30.4S
+	WORD $0x4ebef508 // FMIN V8.4S, V8.4S, V30.4S
+	WORD $0x4ebef529 // FMIN V9.4S, V9.4S, V30.4S
+	WORD $0x4ebef54a // FMIN V10.4S, V10.4S, V30.4S
+	WORD $0x4ebef56b // FMIN V11.4S, V11.4S, V30.4S
+	WORD $0x4ebef58c // FMIN V12.4S, V12.4S, V30.4S
+	WORD $0x4ebef5ad // FMIN V13.4S, V13.4S, V30.4S
+	WORD $0x4ebef5ce // FMIN V14.4S, V14.4S, V30.4S
+	WORD $0x4ebef5ef // FMIN V15.4S, V15.4S, V30.4S
+	WORD $0x4ebef610 // FMIN V16.4S, V16.4S, V30.4S
+	WORD $0x4ebef631 // FMIN V17.4S, V17.4S, V30.4S
+	WORD $0x4ebef652 // FMIN V18.4S, V18.4S, V30.4S
+	WORD $0x4ebef673 // FMIN V19.4S, V19.4S, V30.4S
+	WORD $0x4ebef694 // FMIN V20.4S, V20.4S, V30.4S
+	WORD $0x4ebef6b5 // FMIN V21.4S, V21.4S, V30.4S
+	WORD $0x4ebef6d6 // FMIN V22.4S, V22.4S, V30.4S
+	WORD $0x4ebef6f7 // FMIN V23.4S, V23.4S, V30.4S
 
 store:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R5)

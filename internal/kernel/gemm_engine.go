@@ -45,7 +45,7 @@ type panel[T Float] struct {
 	bias    []T // one for each row of C, or nil
 
 	accumulate bool
-	relu       bool // C = max(C, 0) at the end
+	limits     Limits[T] // of C, at the end
 }
 
 // engine holds one instruction set's inner loops. Blocking, packing order and sharding are the same

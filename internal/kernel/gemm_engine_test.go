@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestEngineTiles(t *testing.T) {
 		for rows := 1; rows <= e.rows; rows++ {
 			for cols := 1; cols <= 3*e.cols; cols++ {
 				kc := 1 + (rows+cols)%9
-				for flags := range 16 {
+				for flags := range 32 {
 					if cols <= e.cols || flags&8 != 0 {
 						checkTile(t, e, r, rows, cols, kc, flags)
 					}
@@ -30,12 +31,18 @@ func TestEngineTiles(t *testing.T) {
 }
 
 // checkTile compares one panel of one tile with its definition. flags choose a bias, accumulation,
-// the ReLU and offsets.
+// a lower limit, offsets and an upper limit.
 func checkTile(t *testing.T, e *engine[float32], r *rand.Rand, rows, cols, kc, flags int) {
 	p := panel[float32]{
 		tiles: []rowTile{{0, rows}}, a: random[float32](r, rows*kc), k: kc, kc: kc, width: e.width(cols), ldc: cols + 1,
 		cols:       cols,
-		accumulate: flags&2 != 0, relu: flags&4 != 0,
+		accumulate: flags&2 != 0, limits: Limits[float32]{float32(math.Inf(-1)), float32(math.Inf(1))},
+	}
+	if flags&4 != 0 {
+		p.limits.Least = -0.25
+	}
+	if flags&16 != 0 {
+		p.limits.Most = 0.5
 	}
 	p.b = append(random[float32](r, kc*p.width), make([]float32, slack)...)
 	row := func(k int) []float32 { return p.b[k*p.width:] }
@@ -65,9 +72,7 @@ func checkTile(t *testing.T, e *engine[float32], r *rand.Rand, rows, cols, kc, f
 		if p.accumulate {
 			want.add(i, float64(before[i]))
 		}
-		if p.relu {
-			want.value[i] = max(want.value[i], 0)
-		}
+		want.value[i] = min(max(want.value[i], float64(p.limits.Least)), float64(p.limits.Most))
 	}
 	e.mul(&p)
 	requireClose(t, fmt.Sprintf("%d rows, %d columns, depth %d, flags %d", rows, cols, kc, flags), want, p.c)

@@ -58,6 +58,7 @@ func (p *panel[T]) sums(a0, a1 []T, rows, j int) [8]T {
 
 func (p *panel[T]) store(row, j int, sum []T) {
 	c := p.c[row*p.ldc+j:][:min(4, p.cols-j)]
+	least, most := p.limits.bounds()
 	for i := range c {
 		v := sum[i]
 		if p.bias != nil {
@@ -66,10 +67,7 @@ func (p *panel[T]) store(row, j int, sum []T) {
 		if p.accumulate {
 			v += c[i]
 		}
-		if p.relu {
-			v = max(v, 0)
-		}
-		c[i] = v
+		c[i] = min(max(v, least), most)
 	}
 }
 

@@ -7,62 +7,62 @@ package kernel
 // tile1x1AVX2 is tile for 1 rows and up to 8 columns.
 //
 //go:noescape
-func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x1AVX2 is tile for 2 rows and up to 8 columns.
 //
 //go:noescape
-func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x1AVX2 is tile for 3 rows and up to 8 columns.
 //
 //go:noescape
-func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x1AVX2 is tile for 4 rows and up to 8 columns.
 //
 //go:noescape
-func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x1AVX2 is tile for 5 rows and up to 8 columns.
 //
 //go:noescape
-func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x1AVX2 is tile for 6 rows and up to 8 columns.
 //
 //go:noescape
-func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile1x2AVX2 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
-func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x2AVX2 is tile for 2 rows and up to 16 columns.
 //
 //go:noescape
-func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x2AVX2 is tile for 3 rows and up to 16 columns.
 //
 //go:noescape
-func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x2AVX2 is tile for 4 rows and up to 16 columns.
 //
 //go:noescape
-func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x2AVX2 is tile for 5 rows and up to 16 columns.
 //
 //go:noescape
-func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x2AVX2 is tile for 6 rows and up to 16 columns.
 //
 //go:noescape
-func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // dot1x1AVX2 is dot for 1 rows and 1 columns; n and images are positive.
 //
@@ -143,11 +143,11 @@ func gatherTransposeAVX2(rows int, cols int, src *float32, offsets *int32, dst *
 func winogradInputAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 
 // winogradOutputAVX2 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
-// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the
-// larger of least and bias plus the result. temp has 24 vectors.
+// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the
+// result plus bias, at least least and at most most. temp has 24 vectors.
 //
 //go:noescape
-func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
 
 // winogradFiltersAVX2 transforms the 3x3 filters of n channels, rows filters each, at most a
 // vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
@@ -172,142 +172,142 @@ func winogradTapsAVX2(n int, src *float32, point int, temp *float32, dst *float3
 // tile1x1AVX512 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
-func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x1AVX512 is tile for 2 rows and up to 16 columns.
 //
 //go:noescape
-func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x1AVX512 is tile for 3 rows and up to 16 columns.
 //
 //go:noescape
-func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x1AVX512 is tile for 4 rows and up to 16 columns.
 //
 //go:noescape
-func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x1AVX512 is tile for 5 rows and up to 16 columns.
 //
 //go:noescape
-func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x1AVX512 is tile for 6 rows and up to 16 columns.
 //
 //go:noescape
-func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile7x1AVX512 is tile for 7 rows and up to 16 columns.
 //
 //go:noescape
-func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile8x1AVX512 is tile for 8 rows and up to 16 columns.
 //
 //go:noescape
-func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile9x1AVX512 is tile for 9 rows and up to 16 columns.
 //
 //go:noescape
-func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile10x1AVX512 is tile for 10 rows and up to 16 columns.
 //
 //go:noescape
-func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile11x1AVX512 is tile for 11 rows and up to 16 columns.
 //
 //go:noescape
-func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile12x1AVX512 is tile for 12 rows and up to 16 columns.
 //
 //go:noescape
-func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile13x1AVX512 is tile for 13 rows and up to 16 columns.
 //
 //go:noescape
-func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile14x1AVX512 is tile for 14 rows and up to 16 columns.
 //
 //go:noescape
-func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile1x2AVX512 is tile for 1 rows and up to 32 columns.
 //
 //go:noescape
-func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x2AVX512 is tile for 2 rows and up to 32 columns.
 //
 //go:noescape
-func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x2AVX512 is tile for 3 rows and up to 32 columns.
 //
 //go:noescape
-func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x2AVX512 is tile for 4 rows and up to 32 columns.
 //
 //go:noescape
-func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x2AVX512 is tile for 5 rows and up to 32 columns.
 //
 //go:noescape
-func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x2AVX512 is tile for 6 rows and up to 32 columns.
 //
 //go:noescape
-func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile7x2AVX512 is tile for 7 rows and up to 32 columns.
 //
 //go:noescape
-func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile8x2AVX512 is tile for 8 rows and up to 32 columns.
 //
 //go:noescape
-func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile9x2AVX512 is tile for 9 rows and up to 32 columns.
 //
 //go:noescape
-func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile10x2AVX512 is tile for 10 rows and up to 32 columns.
 //
 //go:noescape
-func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile11x2AVX512 is tile for 11 rows and up to 32 columns.
 //
 //go:noescape
-func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile12x2AVX512 is tile for 12 rows and up to 32 columns.
 //
 //go:noescape
-func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile13x2AVX512 is tile for 13 rows and up to 32 columns.
 //
 //go:noescape
-func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile14x2AVX512 is tile for 14 rows and up to 32 columns.
 //
 //go:noescape
-func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int)
+func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // dot1x1AVX512 is dot for 1 rows and 1 columns; n and images are positive.
 //
@@ -469,11 +469,11 @@ func gatherTransposeAVX512(rows int, cols int, src *float32, offsets *int32, dst
 func winogradInputAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 
 // winogradOutputAVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
-// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the
-// larger of least and bias plus the result. temp has 24 vectors.
+// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the
+// result plus bias, at least least and at most most. temp has 24 vectors.
 //
 //go:noescape
-func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
+func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
 
 // winogradFiltersAVX512 transforms the 3x3 filters of n channels, rows filters each, at most a
 // vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes

@@ -7,173 +7,173 @@ package kernel
 // tile1x1NEON computes a tile of 1 × 4 elements.
 //
 //go:noescape
-func tile1x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile1x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile1x2NEON computes a tile of 1 × 8 elements.
 //
 //go:noescape
-func tile1x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile1x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile1x3NEON computes a tile of 1 × 12 elements.
 //
 //go:noescape
-func tile1x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile1x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile1x4NEON computes a tile of 1 × 16 elements.
 //
 //go:noescape
-func tile1x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile1x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile2x1NEON computes a tile of 2 × 4 elements.
 //
 //go:noescape
-func tile2x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile2x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile2x2NEON computes a tile of 2 × 8 elements.
 //
 //go:noescape
-func tile2x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile2x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile2x3NEON computes a tile of 2 × 12 elements.
 //
 //go:noescape
-func tile2x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile2x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile2x4NEON computes a tile of 2 × 16 elements.
 //
 //go:noescape
-func tile2x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile2x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile3x1NEON computes a tile of 3 × 4 elements.
 //
 //go:noescape
-func tile3x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile3x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile3x2NEON computes a tile of 3 × 8 elements.
 //
 //go:noescape
-func tile3x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile3x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile3x3NEON computes a tile of 3 × 12 elements.
 //
 //go:noescape
-func tile3x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile3x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile3x4NEON computes a tile of 3 × 16 elements.
 //
 //go:noescape
-func tile3x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile3x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile4x1NEON computes a tile of 4 × 4 elements.
 //
 //go:noescape
-func tile4x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile4x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile4x2NEON computes a tile of 4 × 8 elements.
 //
 //go:noescape
-func tile4x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile4x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile4x3NEON computes a tile of 4 × 12 elements.
 //
 //go:noescape
-func tile4x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile4x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile4x4NEON computes a tile of 4 × 16 elements.
 //
 //go:noescape
-func tile4x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile4x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile5x1NEON computes a tile of 5 × 4 elements.
 //
 //go:noescape
-func tile5x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile5x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile5x2NEON computes a tile of 5 × 8 elements.
 //
 //go:noescape
-func tile5x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile5x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile5x3NEON computes a tile of 5 × 12 elements.
 //
 //go:noescape
-func tile5x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile5x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile5x4NEON computes a tile of 5 × 16 elements.
 //
 //go:noescape
-func tile5x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile5x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile6x1NEON computes a tile of 6 × 4 elements.
 //
 //go:noescape
-func tile6x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile6x1NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile6x2NEON computes a tile of 6 × 8 elements.
 //
 //go:noescape
-func tile6x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile6x2NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile6x3NEON computes a tile of 6 × 12 elements.
 //
 //go:noescape
-func tile6x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile6x3NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tile6x4NEON computes a tile of 6 × 16 elements.
 //
 //go:noescape
-func tile6x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32)
+func tile6x4NEON(kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32)
 
 // tileNEON is the micro-kernel of rows rows, at most 6, and vectors vectors of 4 columns, at most 4.
-func tileNEON(rows, vectors int, kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32) {
+func tileNEON(rows, vectors int, kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, bias *float32, least float32, most float32) {
 	switch [2]int{rows, vectors} {
 	case [2]int{1, 1}:
-		tile1x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile1x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{1, 2}:
-		tile1x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile1x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{1, 3}:
-		tile1x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile1x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{1, 4}:
-		tile1x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile1x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{2, 1}:
-		tile2x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile2x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{2, 2}:
-		tile2x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile2x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{2, 3}:
-		tile2x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile2x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{2, 4}:
-		tile2x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile2x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{3, 1}:
-		tile3x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile3x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{3, 2}:
-		tile3x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile3x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{3, 3}:
-		tile3x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile3x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{3, 4}:
-		tile3x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile3x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{4, 1}:
-		tile4x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile4x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{4, 2}:
-		tile4x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile4x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{4, 3}:
-		tile4x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile4x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{4, 4}:
-		tile4x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile4x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{5, 1}:
-		tile5x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile5x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{5, 2}:
-		tile5x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile5x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{5, 3}:
-		tile5x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile5x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{5, 4}:
-		tile5x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile5x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{6, 1}:
-		tile6x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile6x1NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{6, 2}:
-		tile6x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile6x2NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{6, 3}:
-		tile6x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile6x3NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	case [2]int{6, 4}:
-		tile6x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias)
+		tile6x4NEON(kc, a, b, offsets, width, c, ldc, flags, bias, least, most)
 	}
 }

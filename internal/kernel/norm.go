@@ -39,7 +39,7 @@ type Norm[T Float] struct {
 	wholeDsums, wholeProducts Whole[float64]
 
 	x, y, dy, dx, weight, bias []T // of the running call
-	relu                       bool
+	limits                     Limits[T]
 	workers                    perWorker[normScratch[T]]
 
 	leafShard, applyShard, dleafShard, dataShard, frozenShard func(worker, shard int)
@@ -113,31 +113,25 @@ func (n *Norm[T]) plane(s []T, i int) []T { return s[i*n.Plane:][:n.Plane] }
 
 // Forward is y = (x - m)/√(v + Eps)·weight + bias with the mean m and the biased variance v of each
 // set. It keeps both for the backward pass. y may be x.
-func (n *Norm[T]) Forward(x, weight, bias, y []T) {
-	n.x = x
-	n.eachPlane(n.leafShard)
-	n.join()
-	n.normalize(x, weight, bias, y, false)
-}
+func (n *Norm[T]) Forward(x, weight, bias, y []T) { n.ForwardWithin(Limits[T]{}, x, weight, bias, y) }
 
-// ForwardReLU computes max(y, 0) of Forward's y, in the same pass.
-func (n *Norm[T]) ForwardReLU(x, weight, bias, y []T) {
+// ForwardWithin is Forward with limits on y, in the same pass.
+func (n *Norm[T]) ForwardWithin(limits Limits[T], x, weight, bias, y []T) {
 	n.x = x
 	n.eachPlane(n.leafShard)
 	n.join()
-	n.normalize(x, weight, bias, y, true)
+	n.normalize(x, weight, bias, y, limits)
 }
 
 // ForwardFrozen is Forward with a given mean and variance of each set.
 func (n *Norm[T]) ForwardFrozen(x, weight, bias, mean, variance, y []T) {
-	n.freeze(mean, variance)
-	n.normalize(x, weight, bias, y, false)
+	n.ForwardFrozenWithin(Limits[T]{}, x, weight, bias, mean, variance, y)
 }
 
-// ForwardFrozenReLU computes max(y, 0) of ForwardFrozen's y, in the same pass.
-func (n *Norm[T]) ForwardFrozenReLU(x, weight, bias, mean, variance, y []T) {
+// ForwardFrozenWithin is ForwardFrozen with limits on y, in the same pass.
+func (n *Norm[T]) ForwardFrozenWithin(limits Limits[T], x, weight, bias, mean, variance, y []T) {
 	n.freeze(mean, variance)
-	n.normalize(x, weight, bias, y, true)
+	n.normalize(x, weight, bias, y, limits)
 }
 
 func (n *Norm[T]) freeze(mean, variance []T) {
@@ -213,8 +207,8 @@ func divide(xs []float64, by float64) {
 	}
 }
 
-func (n *Norm[T]) normalize(x, weight, bias, y []T, relu bool) {
-	n.x, n.weight, n.bias, n.y, n.relu = x, weight, bias, y, relu
+func (n *Norm[T]) normalize(x, weight, bias, y []T, limits Limits[T]) {
+	n.x, n.weight, n.bias, n.y, n.limits = x, weight, bias, y, limits
 	n.eachPlane(n.applyShard)
 }
 
@@ -223,10 +217,11 @@ func (n *Norm[T]) normalize(x, weight, bias, y []T, relu bool) {
 func (n *Norm[T]) apply(worker, shard int) {
 	from, to := n.planesOf(shard)
 	apply := n.passes().normPlane
-	if n.relu {
-		apply = n.passes().normPlaneReLU
+	if n.limits != (Limits[T]{}) {
+		apply = n.passes().normPlaneWithin
 	}
 	k := &n.workers.of(worker).constants
+	k[3], k[4] = n.limits.Least, n.limits.Most
 	for i := from; i < to; i++ {
 		s, c := n.setOf(i), i%n.Channels
 		scale := float64(n.weight[c]) * n.inverse[s]
@@ -253,10 +248,10 @@ func normPlane[T Float](o operands[T]) {
 	}
 }
 
-func normPlaneReLU[T Float](o operands[T]) {
-	mean, factor, shift, y := o.k[0], o.k[1], o.k[2], o.b[:len(o.a)]
+func normPlaneWithin[T Float](o operands[T]) {
+	mean, factor, shift, least, most, y := o.k[0], o.k[1], o.k[2], o.k[3], o.k[4], o.b[:len(o.a)]
 	for i, v := range o.a {
-		y[i] = max(T((v-mean)*factor)+shift, 0)
+		y[i] = min(max(T((v-mean)*factor)+shift, least), most)
 	}
 }
 

@@ -206,21 +206,3 @@ func ExampleNewChannelNorm() {
 	fmt.Printf("%.3f", y)
 	// Output: [-1.000 -1.000 3.000 3.000]
 }
-
-// TestNormReLU compares the passes that end with a ReLU with their parts, bit by bit.
-func TestNormReLU(t *testing.T) {
-	forEachISA(t, func(t *testing.T) {
-		for _, s := range []NormShape{{4, 3, 37, 0, 1e-5}, {4, 6, 20, 3, 1e-5}, {9, 5, 1, 0, 1e-5}} {
-			n := s.Batch * s.Channels * s.Plane
-			x, weight, bias := gaussian[float32](1, n), gaussian[float32](2, s.Channels),
-				gaussian[float32](3, s.Channels)
-			want, got := make([]float32, n), make([]float32, n)
-			norm := NewNorm[float32](s)
-			norm.Forward(x, weight, bias, want)
-			norm.ForwardReLU(x, weight, bias, got)
-			require.NotEqual(t, want, got)
-			ReLU(want, want)
-			require.Equal(t, want, got, "%+v", s)
-		}
-	})
-}

@@ -21,10 +21,10 @@ type table[T Float] struct {
 	binaryCrossEntropy       pass[T]
 	squaredErrors            pass[T]
 
-	normPlane, normPlaneReLU pass[T]
-	normPlaneBackward        pass[T]
-	squaresAbout             func(x []T, mean float64, lanes *[sumLanes]float64) float64
-	productsAbout            func(dy, x []T, mean float64, lanes *[sumLanes]float64) float64
+	normPlane, normPlaneWithin pass[T]
+	normPlaneBackward          pass[T]
+	squaresAbout               func(x []T, mean float64, lanes *[sumLanes]float64) float64
+	productsAbout              func(dy, x []T, mean float64, lanes *[sumLanes]float64) float64
 
 	sgd, momentum, nesterov pass[T]
 	adaGrad, rmsProp        pass[T]
@@ -76,7 +76,7 @@ func portableTable[T Float]() table[T] {
 		scaleRows: scaleRows[T], dotRows: dotRows[T],
 		fillRows: fillRows[T], maxRows: maxRows[T],
 		binaryCrossEntropy: binaryCrossEntropy[T], squaredErrors: squaredErrors[T],
-		normPlane: normPlane[T], normPlaneReLU: normPlaneReLU[T], normPlaneBackward: normPlaneBackward[T],
+		normPlane: normPlane[T], normPlaneWithin: normPlaneWithin[T], normPlaneBackward: normPlaneBackward[T],
 		squaresAbout: squaresAbout[T], productsAbout: productsAbout[T],
 		sgd: sgd[T], momentum: momentum[T], nesterov: nesterov[T],
 		adaGrad: adaGrad[T], rmsProp: rmsProp[T],

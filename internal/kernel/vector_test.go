@@ -72,7 +72,7 @@ func vectorPasses() []vectorCase {
 		{"add", func(t *table[float32]) pass[float32] { return t.add }, 3, 0},
 		{"multiply", func(t *table[float32]) pass[float32] { return t.multiply }, 3, 0},
 		{"normPlane", func(t *table[float32]) pass[float32] { return t.normPlane }, 2, 0},
-		{"normPlaneReLU", func(t *table[float32]) pass[float32] { return t.normPlaneReLU }, 2, 0},
+		{"normPlaneWithin", func(t *table[float32]) pass[float32] { return t.normPlaneWithin }, 2, 0},
 		{"normPlaneBackward", func(t *table[float32]) pass[float32] { return t.normPlaneBackward }, 3, 0},
 		{"sgd", func(t *table[float32]) pass[float32] { return t.sgd }, 2, 0},
 		{"momentum", func(t *table[float32]) pass[float32] { return t.momentum }, 3, 0},
@@ -152,7 +152,7 @@ func passOperands(arrays [][]float32) operands[float32] {
 	var slots [4][]float32
 	copy(slots[:], arrays)
 	return operands[float32]{a: slots[0], b: slots[1], c: slots[2], d: slots[3], unit: 1,
-		k: &[9]float32{0.5, 0.25, 0.01, 0.9, 0.1, 0.001, 0.3, 1e-7, 0.02}}
+		k: &[9]float32{0.5, 0.25, 0.01, 0.001, 0.1, 0.9, 0.3, 1e-7, 0.02}}
 }
 
 // The sums about a mean have the portable code's bits for any length.

@@ -57,7 +57,7 @@ type winograd[T Float] struct {
 	workers perWorker[winogradScratch[T]]
 
 	x, w, bias, y []T // of the running call
-	least         T   // lower bound of the results: 0 for a ReLU, else -Inf
+	least, most   T   // bounds of the results
 	first         int // of the current blocks
 	call          int // number of the call
 
@@ -238,12 +238,9 @@ func (c *winograd[T]) newTable(first, n int) tileTable {
 	return p
 }
 
-func (c *winograd[T]) run(x, w, bias, y []T, relu bool, prologue, epilogue planesFunc[T]) {
+func (c *winograd[T]) run(x, w, bias, y []T, limits Limits[T], prologue, epilogue planesFunc[T]) {
 	c.x, c.w, c.bias, c.y, c.prologue, c.epilogue = x, w, bias, y, prologue, epilogue
-	c.least = T(math.Inf(-1))
-	if relu {
-		c.least = 0
-	}
+	c.least, c.most = limits.bounds()
 	c.call++
 	work := int64(c.batch*c.groups*c.tilesH*c.tilesW*winogradPoints) * int64(c.in*c.out)
 	packed := borrow[T](c.together * winogradPoints * c.point)
@@ -421,7 +418,7 @@ func (c *winograd[T]) packTaps(group int, t rowTile, dst []T) {
 // writeTarget transforms a block's products of one channel back and writes them to y.
 func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tileTable, channel int, products []T, point int) {
 	plane := c.outH * c.outW
-	t := tileOutput[T]{src: products, point: point, at: p.target, least: c.least, temp: s.temp[:]}
+	t := tileOutput[T]{src: products, point: point, at: p.target, least: c.least, most: c.most, temp: s.temp[:]}
 	if c.bias != nil {
 		t.bias = c.bias[channel]
 	}

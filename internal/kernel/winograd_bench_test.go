@@ -37,11 +37,11 @@ func BenchmarkWinograd(b *testing.B) {
 		name := fmt.Sprintf("%dx%dx%dx%dto%din%d/", l[0], l[1], l[2], l[2], l[3], l[4])
 		b.Run(name+"Forward", func(b *testing.B) {
 			compareTwo(b, s.MultiplyAdds(), func() { forward.run(x, w, nil, y) },
-				func() { tiledForward.run(x, w, nil, y, false, nil, nil) })
+				func() { tiledForward.run(x, w, nil, y, Limits[float32]{}, nil, nil) })
 		})
 		b.Run(name+"BackwardData", func(b *testing.B) {
 			compareTwo(b, s.MultiplyAdds(), func() { data.run(w, y, x) },
-				func() { tiledData.run(y, w, nil, x, false, nil, nil) })
+				func() { tiledData.run(y, w, nil, x, Limits[float32]{}, nil, nil) })
 		})
 		b.Run(name+"BackwardWeights", func(b *testing.B) {
 			compareTwo(b, s.MultiplyAdds(), func() { weights.run(nil, x, y, w) },

@@ -89,13 +89,13 @@ func checkWinograd[T Float](t require.TestingT, s ConvShape) {
 	forward, data := newWinogradForward(engineFor[T](), s), newWinogradData(engineFor[T](), s)
 	for range 2 { // the second time with a used workspace
 		y, dx := random[T](r, ny), random[T](r, nx)
-		forward.run(x, w, bias, y, false, nil, nil)
+		forward.run(x, w, bias, y, Limits[T]{}, nil, nil)
 		for i, v := range y {
 			o := i / plane % s.OutChannels
 			want := wantY.value[i] + float64(bias[o])
 			requireWithin(t, "y", i, want, float64(v), tiledBound[T](in, filters[o], 1))
 		}
-		data.run(dy, w, nil, dx, false, nil, nil)
+		data.run(dy, w, nil, dx, Limits[T]{}, nil, nil)
 		for i, v := range dx {
 			c := i / (s.InHeight * s.InWidth) % s.InChannels
 			requireWithin(t, "dx", i, wantX.value[i], float64(v), tiledBound[T](out, turned[c], 1))
@@ -169,7 +169,7 @@ func TestWinogradErrors(t *testing.T) {
 			}
 			s = s.withDefaults()
 			tiled, direct := make([]float32, ny), make([]float32, ny)
-			newWinogradForward(engineFor[float32](), s).run(x, w, nil, tiled, false, nil, nil)
+			newWinogradForward(engineFor[float32](), s).run(x, w, nil, tiled, Limits[float32]{}, nil, nil)
 			newConvForward(engineFor[float32](), s).run(x, w, nil, direct)
 			t.Logf("%d channels: %.2g, direct %.2g", s.InChannels, rms(tiled), rms(direct))
 			assert.Less(t, rms(tiled), most*rms(direct), "%d channels", s.InChannels)
@@ -198,7 +198,7 @@ func TestWinogradIsChosenByShape(t *testing.T) {
 	nx, nw, ny := s.sizes()
 	x, w := random[float32](r, nx), random[float32](r, nw)
 	want, got := make([]float32, ny), make([]float32, ny)
-	newWinogradForward(engineFor[float32](), s).run(x, w, nil, want, false, nil, nil)
+	newWinogradForward(engineFor[float32](), s).run(x, w, nil, want, Limits[float32]{}, nil, nil)
 	NewConv[float32](s).Forward(x, w, nil, got)
 	assert.Equal(t, want, got)
 	for what, change := range map[string]func(s *ConvShape){
@@ -231,8 +231,8 @@ func TestWinogradBits(t *testing.T) {
 			dy := random[float32](r, ny)
 			passes := func(s ConvShape, x, dy []float32) (y, dx []float32) {
 				y, dx = make([]float32, len(dy)), make([]float32, len(x))
-				newWinogradForward(engineFor[float32](), s).run(x, w, bias, y, false, nil, nil)
-				newWinogradData(engineFor[float32](), s).run(dy, w, nil, dx, false, nil, nil)
+				newWinogradForward(engineFor[float32](), s).run(x, w, bias, y, Limits[float32]{}, nil, nil)
+				newWinogradData(engineFor[float32](), s).run(dy, w, nil, dx, Limits[float32]{}, nil, nil)
 				return y, dx
 			}
 			wantY, wantX := passes(s, x, dy)
@@ -288,8 +288,8 @@ func TestWinogradTransforms(t *testing.T) {
 
 			m := guarded(t, random[float32](r, winogradPoints*n), true)
 			want, got = make([]float32, 4*pitch), guarded(t, make([]float32, 4*pitch), true)
-			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0.25, 0, temp})
-			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 0.25, 0, temp})
+			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0.25, 0, 1.5, temp})
+			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 0.25, 0, 1.5, temp})
 			near("output", want, got)
 		}
 		for rows := 1; rows <= e.rows; rows++ {
@@ -315,7 +315,7 @@ func TestWinogradKeepsNaN(t *testing.T) {
 		r := newRand(25)
 		x, w, y := random[float32](r, nx), random[float32](r, nw), make([]float32, ny)
 		x[9] = float32(math.NaN()) // row 1, column 1 of channel 0
-		NewConv[float32](s).ForwardReLU(x, w, nil, y)
+		NewConv[float32](s).ForwardWithin(AtLeast0[float32](), x, w, nil, y)
 		for o := range s.OutChannels {
 			assert.True(t, math.IsNaN(float64(y[o*64])), "channel %d", o)
 			assert.False(t, math.IsNaN(float64(y[o*64+63])), "channel %d, another tile", o)

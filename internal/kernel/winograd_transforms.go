@@ -23,16 +23,16 @@ type tileInput[T Float] struct {
 	temp  []T
 }
 
-// tileOutput is the larger of least and bias + Aᵀ·m·A for each tile t, with m[i,j] =
+// tileOutput is bias + Aᵀ·m·A, at least least and at most most, for each tile t, with m[i,j] =
 // src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart.
 type tileOutput[T Float] struct {
-	src         []T
-	point       int
-	dst         []T
-	pitch       int
-	at          []int32
-	bias, least T
-	temp        []T
+	src               []T
+	point             int
+	dst               []T
+	pitch             int
+	at                []int32
+	bias, least, most T
+	temp              []T
 }
 
 // tileFilters transforms the filters of n channels: dst[(6i+j)·point + c·rows + f] = (G·g·Gᵀ)[i,j],
@@ -102,7 +102,7 @@ func tileOutputGeneric[T Float](t tileOutput[T]) {
 		for r := range winogradOut {
 			y := outputPoints([winogradIn]T{m[0][r], m[1][r], m[2][r], m[3][r], m[4][r], m[5][r]})
 			for j, v := range y {
-				t.dst[int(at)+r*t.pitch+j] = max(t.least, v+t.bias)
+				t.dst[int(at)+r*t.pitch+j] = min(max(v+t.bias, t.least), t.most)
 			}
 		}
 	}

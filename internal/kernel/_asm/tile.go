@@ -16,7 +16,8 @@ const (
 // Flags of a tile call, as in gemm_amd64.go.
 const (
 	flagAccumulate = 1
-	flagReLU       = 2
+	flagLeast      = 2
+	flagMost       = 4
 )
 
 // tileKernel is the micro-kernel of a product: rows × (vectors·lanes) elements of C stay in
@@ -35,7 +36,8 @@ type tileKernel struct {
 
 func tile(s *simd, rows, vectors int) {
 	TEXT(fmt.Sprintf("tile%dx%d%s", rows, vectors, s.name), NOSPLIT,
-		"func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int)")
+		"func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int, "+
+			"least, most float32)")
 	Pragma("noescape")
 	doc(fmt.Sprintf(
 		"tile%dx%d%s is tile for %d rows and up to %d columns.", rows, vectors, s.name, rows, vectors*s.lanes,
@@ -182,8 +184,8 @@ func (t *tileKernel) multiply(u int) {
 	}
 }
 
-// finish adds C, applies the ReLU and stores, as flags and cols say. Full vectors go without masks,
-// because some processors need a dozen cycles for a masked store.
+// finish adds C, applies the limits and stores, as flags and cols say. Full vectors go without
+// masks, because some processors need a dozen cycles for a masked store.
 func (t *tileKernel) finish() {
 	t.cols = Load(Param("cols"), GP64())
 	t.flags = Load(Param("flags"), GP64())
@@ -207,18 +209,25 @@ func (t *tileKernel) write(label string, masks []mask) {
 		}
 	})
 	Label(label + "fresh")
-	TESTQ(U32(flagReLU), t.flags)
-	JEQ(LabelRef(label + "store"))
-	zero(old)
-	for i := range t.rows {
-		for v := range t.vectors {
-			VMAXPS(t.acc[i][v], old, t.acc[i][v]) // VMAXPS keeps its second operand if that is NaN
-		}
-	}
-	Label(label + "store")
+	// VMAXPS and VMINPS keep their second operand if that is NaN.
+	t.limit(label+"above", flagLeast, "least", VMAXPS)
+	t.limit(label+"below", flagMost, "most", VMINPS)
 	t.eachRow(func(i int, c Mem) {
 		for v, m := range masks {
 			m.store(t.acc[i][v], c.Offset(t.s.bytes()*v))
 		}
 	})
+}
+
+// limit combines the results with an argument if the flag is set.
+func (t *tileKernel) limit(label string, flag uint32, argument string, combine func(...Op)) {
+	TESTQ(U32(flag), t.flags)
+	JEQ(LabelRef(label))
+	limit := t.s.parameter(argument)
+	for i := range t.rows {
+		for v := range t.vectors {
+			combine(t.acc[i][v], limit, t.acc[i][v])
+		}
+	}
+	Label(label)
 }

@@ -273,11 +273,11 @@ func (s *simd) outputPoints(k outputConstants, m []reg.VecVirtual) []reg.VecVirt
 
 func winogradOutput(s *simd) {
 	TEXT("winogradOutput"+s.name, NOSPLIT,
-		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least float32)")
+		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least, most float32)")
 	Pragma("noescape")
 	doc("winogradOutput" + s.name + " transforms n tiles back, a positive multiple of the lanes. Element (i, j) of " +
-		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the larger of " +
-		"least and bias plus the result. temp has 24 vectors.")
+		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the result " +
+		"plus bias, at least least and at most most. temp has 24 vectors.")
 	n := Load(Param("n"), GP64())
 	src := Load(Param("src"), GP64())
 	at := Load(Param("at"), GP64())
@@ -286,7 +286,6 @@ func winogradOutput(s *simd) {
 	point := Load(Param("point"), GP64())
 	SHLQ(Imm(2), point)
 	point6 := times6(point)
-	bias, least := s.parameter("bias"), s.parameter("least")
 	k := s.outputConstants()
 	Label("tiles")
 	temp := Load(Param("temp"), GP64())
@@ -312,9 +311,11 @@ func winogradOutput(s *simd) {
 			VMOVUPS(Mem{Base: temp, Disp: j * s.bytes()}, m[j])
 		}
 		y := s.outputPoints(k, m)
+		bias, least, most := s.parameter("bias"), s.parameter("least"), s.parameter("most")
 		for j := range y {
 			VADDPS(bias, y[j], y[j])
-			VMAXPS(y[j], least, y[j]) // VMAXPS keeps its second operand if that is NaN
+			VMAXPS(y[j], least, y[j]) // VMAXPS and VMINPS keep their second operand if that is NaN
+			VMINPS(y[j], most, y[j])
 		}
 		s.storeTiles(s.quad(y), dst, at)
 		ADDQ(I32(int32(winogradIn*s.bytes())), temp)

@@ -48,16 +48,17 @@ func weighTaps(s *simd, rows int) {
 	name := fmt.Sprintf("weighTaps%d%s", rows, s.name)
 	TEXT(
 		name, NOSPLIT,
-		"func(rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least float32)",
+		"func(rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, "+
+			"bias, least, most float32)",
 	)
 	Pragma("noescape")
-	doc(fmt.Sprintf("%s sets y to the larger of least and bias plus the sum of n taps of x times their weights, "+
-		"for %d·rows rows; rows, cols and n are positive.", name, rows))
+	doc(fmt.Sprintf("%s sets y to bias plus the sum of n taps of x times their weights, at least least and at most "+
+		"most, for %d·rows rows; rows, cols and n are positive.", name, rows))
 	b := newBand(s)
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	at := GP64()
 	in := newBlock(at, "step")
-	bias, least := s.parameter("bias"), s.parameter("least")
+	bias, least, most := s.parameter("bias"), s.parameter("least"), s.parameter("most")
 	b.walk(func(l lanes) {
 		var sums [4]vec
 		for i := range rows {
@@ -76,7 +77,7 @@ func weighTaps(s *simd, rows int) {
 		LEAQ(b.here(y), to)
 		out := newBlock(to, "outStep")
 		for i := range rows {
-			l.store(s.max(least, sums[i]), out.row(i))
+			l.store(s.min(most, s.max(least, sums[i])), out.row(i))
 		}
 	}, func() {
 		forwardRows(rows, "step", x)

@@ -25,10 +25,8 @@ func planeNorms(s *simd) {
 	elements(s, "normPlane", "b = (a - k[0])·k[1] + k[2]", "a", "b", func(in []vec, k func(int) vec) []vec {
 		return []vec{line(in, k)}
 	})
-	elements(s, "normPlaneReLU", "the ReLU of normPlane", "a", "b", func(in []vec, k func(int) vec) []vec {
-		y := line(in, k)
-		return []vec{s.where(notLessOrEqual, y, s.zero(), y)}
-	})
+	elements(s, "normPlaneWithin", "normPlane, at least k[3] and at most k[4]", "a", "b",
+		func(in []vec, k func(int) vec) []vec { return []vec{s.min(k(4), s.max(k(3), line(in, k)))} })
 	elements(s, "normPlaneBackward", "c = k[0]·a + (k[1]·(b - k[2]) + k[3])", "ab", "c",
 		func(in []vec, k func(int) vec) []vec {
 			return []vec{s.add(s.mul(k(0), in[0]), s.add(s.mul(k(1), s.sub(in[1], k(2))), k(3)))}

@@ -25,7 +25,7 @@ const (
 	element = 28 // an element of A in every lane
 	loaded  = 28 // bias or C, after the last use of A
 	ones    = 29
-	zeros   = 30
+	limits  = 30
 
 	depth, a, b, offsets, width  = "R0", "R1", "R2", "R3", "R4"
 	c, ldc, flags, bias, row, at = "R5", "R6", "R7", "R8", "R9", "R10"
@@ -74,8 +74,8 @@ func tileNEON(rows, vectors int, %s) {
 	for rows := 1; rows <= mostRows; rows++ {
 		for vectors := 1; vectors <= mostVectors; vectors++ {
 			fmt.Fprintf(
-				&w.stubs, "\tcase [2]int{%d, %d}:\n\t\ttile%dx%dNEON(kc, a, b, offsets, width, c, ldc, flags, bias)\n",
-				rows, vectors, rows, vectors,
+				&w.stubs, "\tcase [2]int{%d, %d}:\n\t\ttile%dx%dNEON("+
+					"kc, a, b, offsets, width, c, ldc, flags, bias, least, most)\n", rows, vectors, rows, vectors,
 			)
 		}
 	}
@@ -83,18 +83,18 @@ func tileNEON(rows, vectors int, %s) {
 }
 
 const arguments = "kc int, a *float32, b *float32, offsets *int32, width int, c *float32, ldc int, flags int, " +
-	"bias *float32"
+	"bias *float32, least float32, most float32"
 
 // tile writes the micro-kernel of rows × vectors·lanes columns of C:
 //
-//	C[i, j] = Σ_p a[p·rows + i]·B[p, j]   (+ C[i, j])   (+ bias[i])   and max(·, 0), by flags and bias
+//	C[i, j] = Σ_p a[p·rows + i]·B[p, j]   (+ C[i, j])   (+ bias[i])   and least ≤ · ≤ most, by flags and bias
 func (w *writer) tile(rows, vectors int) {
 	name := fmt.Sprintf("tile%dx%dNEON", rows, vectors)
 	fmt.Fprintf(
 		&w.stubs, "\n// %s computes a tile of %d × %d elements.\n//\n//go:noescape\nfunc %s(%s)\n", name, rows,
 		vectors*lanes, name, arguments,
 	)
-	fmt.Fprintf(&w.asm, "\n// func %s(%s)\n// Requires: ASIMD\nTEXT ·%s(SB), NOSPLIT, $0-72\n", name, arguments, name)
+	fmt.Fprintf(&w.asm, "\n// func %s(%s)\n// Requires: ASIMD\nTEXT ·%s(SB), NOSPLIT, $0-80\n", name, arguments, name)
 	for i, argument := range []struct{ name, register string }{
 		{"kc", depth}, {"a", a}, {"b", b}, {"offsets", offsets}, {"width", width}, {"c", c}, {
 			"ldc", ldc,
@@ -141,7 +141,6 @@ func (w *writer) multiply(rows, vectors int, address string) {
 func (w *writer) finish(rows, vectors int) {
 	w.line("FMOVS $1.0, F%d", ones)
 	w.line("VDUP V%d.S[0], V%d.S4", ones, ones)
-	w.zero(zeros)
 	w.line("CBZ %s, unbiased", bias)
 	for i := range rows {
 		w.line("VLD1R.P 4(%s), [V%d.S4]", bias, loaded)
@@ -161,9 +160,8 @@ func (w *writer) finish(rows, vectors int) {
 	}
 	w.label("fresh")
 	w.line("TBZ $1, %s, store", flags)
-	for i := range rows * vectors {
-		w.atLeastZero(i)
-	}
+	w.limit("least", 72, "FMAX", 0x4e20f400, rows*vectors)
+	w.limit("most", 76, "FMIN", 0x4ea0f400, rows*vectors)
 	w.label("store")
 	for i := range rows {
 		w.line("VST1 [%s], (%s)", vectorList(i*vectors, vectors), c)
@@ -173,9 +171,14 @@ func (w *writer) finish(rows, vectors int) {
 
 func (w *writer) zero(v int) { w.line("VEOR V%d.B16, V%d.B16, V%d.B16", v, v, v) }
 
-// atLeastZero is FMAX, which keeps NaN. Go's assembler has no name for it.
-func (w *writer) atLeastZero(v int) {
-	w.line("WORD $0x%08x // FMAX V%d.4S, V%d.4S, V%d.4S", 0x4e20f400|zeros<<16|v<<5|v, v, v, zeros)
+// limit combines the sums with an argument by FMAX or FMIN, which keep NaN. Go's assembler has no
+// name for them.
+func (w *writer) limit(argument string, at int, name string, code, sums int) {
+	w.line("FMOVS %s+%d(FP), F%d", argument, at, limits)
+	w.line("VDUP V%d.S[0], V%d.S4", limits, limits)
+	for v := range sums {
+		w.line("WORD $0x%08x // %s V%d.4S, V%d.4S, V%d.4S", code|limits<<16|v<<5|v, name, v, v, limits)
+	}
 }
 
 func vectorList(first, n int) string {
