@@ -111,10 +111,7 @@ func BenchmarkPredictBatch(b *testing.B) {
 func benchmarkPredict(b *testing.B, spec *graph.Spec, n int) {
 	m, err := graph.New(spec)
 	require.NoError(b, err)
-	if slices.ContainsFunc(m.Nodes(), isBatchNorm) {
-		m, _, err = m.Folded()
-		require.NoError(b, err)
-	}
+	m = folded(b, m)
 	images, logits := make([]float32, n*spec.Input.TotalSize()), make([]float32, n*m.Classes())
 	fillRandom(images)
 	require.NoError(b, m.PredictInto(logits, images))
@@ -122,6 +119,16 @@ func benchmarkPredict(b *testing.B, spec *graph.Spec, n int) {
 	for b.Loop() {
 		require.NoError(b, m.PredictInto(logits, images))
 	}
+}
+
+// folded returns the model with its BatchNorms folded, if it has any.
+func folded(b *testing.B, m *graph.Model) *graph.Model {
+	if !slices.ContainsFunc(m.Nodes(), isBatchNorm) {
+		return m
+	}
+	m, _, err := m.Folded()
+	require.NoError(b, err)
+	return m
 }
 
 func isBatchNorm(n *graph.Node) bool {

@@ -47,7 +47,9 @@ func gradients(b *testing.B, m *graph.Model, batch int) func() {
 	}
 }
 
+// prediction computes the logits of some images, with BatchNorm folded as in BenchmarkPredict1.
 func prediction(b *testing.B, m *graph.Model, n int) func() {
+	m = folded(b, m)
 	images, logits := make([]float32, n*m.Spec().Input.TotalSize()), make([]float32, n*m.Classes())
 	fillRandom(images)
 	return func() { require.NoError(b, m.PredictInto(logits, images)) }
