@@ -22513,6 +22513,211 @@ column:
 	VZEROUPPER
 	RET
 
+// func winogradPlaneAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32, masks *uint16, ahead int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·winogradPlaneAVX512(SB), NOSPLIT, $0-72
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Z0
+	VBROADCASTSS number40000000<>+0(SB), Z1
+	VBROADCASTSS number40200000<>+0(SB), Z2
+	VBROADCASTSS number3f3504f3<>+0(SB), Z3
+	VBROADCASTSS number3fb504f3<>+0(SB), Z4
+	MOVQ         masks+56(FP), R8
+	MOVQ         ahead+64(FP), R9
+	SHLQ         $0x02, R9
+
+tiles:
+	MOVQ src+8(FP), R10
+	MOVQ temp+48(FP), R11
+	MOVQ $0x00000006, R12
+
+row:
+	LEAQ            (R10)(R9*1), R13
+	MOVLQSX         (CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         16(CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         32(CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         48(CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         (CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z5
+	MOVLQSX         16(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z5, Z5
+	MOVLQSX         32(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z5, Z5
+	MOVLQSX         48(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z5, Z5
+	MOVLQSX         4(CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z6
+	MOVLQSX         20(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z6, Z6
+	MOVLQSX         36(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z6, Z6
+	MOVLQSX         52(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z6, Z6
+	MOVLQSX         8(CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z7
+	MOVLQSX         24(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z7, Z7
+	MOVLQSX         40(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z7, Z7
+	MOVLQSX         56(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z7, Z7
+	MOVLQSX         12(CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z8
+	MOVLQSX         28(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z8, Z8
+	MOVLQSX         44(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z8, Z8
+	MOVLQSX         60(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z8, Z8
+	KMOVW           (R8), K1
+	KMOVW           2(R8), K2
+	KMOVW           4(R8), K3
+	KMOVW           6(R8), K4
+	VUNPCKLPS       Z6, Z5, Z10
+	VUNPCKLPS       Z8, Z7, Z11
+	VSHUFPS.Z       $0x44, Z11, Z10, K1, Z9
+	VSHUFPS.Z       $0xee, Z11, Z10, K2, Z10
+	VUNPCKHPS       Z6, Z5, Z5
+	VUNPCKHPS       Z8, Z7, Z7
+	VSHUFPS.Z       $0x44, Z7, Z5, K3, Z6
+	VSHUFPS.Z       $0xee, Z7, Z5, K4, Z5
+	MOVLQSX         (CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z7
+	MOVLQSX         16(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z7, Z7
+	MOVLQSX         32(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z7, Z7
+	MOVLQSX         48(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z7, Z7
+	MOVLQSX         4(CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z8
+	MOVLQSX         20(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z8, Z8
+	MOVLQSX         36(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z8, Z8
+	MOVLQSX         52(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z8, Z8
+	MOVLQSX         8(CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z11
+	MOVLQSX         24(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z11, Z11
+	MOVLQSX         40(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z11, Z11
+	MOVLQSX         56(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z11, Z11
+	MOVLQSX         12(CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z12
+	MOVLQSX         28(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z12, Z12
+	MOVLQSX         44(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z12, Z12
+	MOVLQSX         60(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z12, Z12
+	ADDQ            $0x08, R8
+	KMOVW           (R8), K1
+	KMOVW           2(R8), K2
+	VUNPCKLPS       Z8, Z7, Z7
+	VUNPCKLPS       Z12, Z11, Z11
+	VSHUFPS.Z       $0x44, Z11, Z7, K1, Z8
+	VSHUFPS.Z       $0xee, Z11, Z7, K2, Z7
+	ADDQ            $0x04, R8
+	VADDPS          Z8, Z9, Z9
+	VMOVAPS         Z9, Z9
+	VFNMADD231PS    Z6, Z2, Z9
+	VADDPS          Z7, Z10, Z7
+	VMOVAPS         Z7, Z7
+	VFNMADD231PS    Z5, Z2, Z7
+	VMOVAPS         Z8, Z11
+	VFNMADD231PS    Z6, Z1, Z11
+	VMOVAPS         Z5, Z12
+	VFNMADD231PS    Z10, Z1, Z12
+	VMOVAPS         Z8, Z8
+	VFNMADD231PS    Z6, Z0, Z8
+	VMOVAPS         Z5, Z5
+	VFNMADD231PS    Z10, Z0, Z5
+	VMOVAPS         Z11, Z6
+	VFMADD231PS     Z12, Z3, Z6
+	VMOVAPS         Z11, Z10
+	VFNMADD231PS    Z12, Z3, Z10
+	VMOVAPS         Z8, Z11
+	VFMADD231PS     Z5, Z4, Z11
+	VMOVAPS         Z8, Z8
+	VFNMADD231PS    Z5, Z4, Z8
+	VMOVUPS         Z9, (R11)
+	VMOVUPS         Z6, 64(R11)
+	VMOVUPS         Z10, 128(R11)
+	VMOVUPS         Z11, 192(R11)
+	VMOVUPS         Z8, 256(R11)
+	VMOVUPS         Z7, 320(R11)
+	ADDQ            $+384, R11
+	ADDQ            BX, R10
+	DECQ            R12
+	JNE             row
+	MOVQ            temp+48(FP), R11
+	MOVQ            DX, R10
+	LEAQ            (DI)(DI*2), R12
+	ADDQ            R10, R12
+	MOVQ            $0x00000006, R13
+
+column:
+	VMOVUPS      (R11), Z5
+	VMOVUPS      384(R11), Z6
+	VMOVUPS      768(R11), Z7
+	VMOVUPS      1152(R11), Z8
+	VMOVUPS      1536(R11), Z9
+	VMOVUPS      1920(R11), Z10
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VADDPS       Z10, Z6, Z10
+	VMOVAPS      Z10, Z10
+	VFNMADD231PS Z8, Z2, Z10
+	VMOVAPS      Z9, Z11
+	VFNMADD231PS Z7, Z1, Z11
+	VMOVAPS      Z8, Z12
+	VFNMADD231PS Z6, Z1, Z12
+	VMOVAPS      Z9, Z9
+	VFNMADD231PS Z7, Z0, Z9
+	VMOVAPS      Z8, Z7
+	VFNMADD231PS Z6, Z0, Z7
+	VMOVAPS      Z11, Z6
+	VFMADD231PS  Z12, Z3, Z6
+	VMOVAPS      Z11, Z8
+	VFNMADD231PS Z12, Z3, Z8
+	VMOVAPS      Z9, Z11
+	VFMADD231PS  Z7, Z4, Z11
+	VMOVAPS      Z9, Z9
+	VFNMADD231PS Z7, Z4, Z9
+	VMOVUPS      Z5, (R10)
+	VMOVUPS      Z6, (R10)(DI*1)
+	VMOVUPS      Z8, (R10)(DI*2)
+	VMOVUPS      Z11, (R12)
+	VMOVUPS      Z9, (R12)(DI*1)
+	VMOVUPS      Z10, (R12)(DI*2)
+	ADDQ         $0x40, R11
+	ADDQ         SI, R10
+	ADDQ         SI, R12
+	DECQ         R13
+	JNE          column
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
 // func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
 // Requires: AVX, AVX512F
 TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-64

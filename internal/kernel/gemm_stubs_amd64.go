@@ -468,6 +468,13 @@ func gatherTransposeAVX512(rows int, cols int, src *float32, offsets *int32, dst
 //go:noescape
 func winogradInputAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 
+// winogradPlaneAVX512 is winogradInputAVX512, but column j of row i of a vector of tiles is zero
+// where masks[6·i+j] has no bit. A vector has 36 masks. It prefetches the tiles ahead elements
+// further.
+//
+//go:noescape
+func winogradPlaneAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32, masks *uint16, ahead int)
+
 // winogradOutputAVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
 // tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the
 // larger of least and bias plus the result. temp has 24 vectors.

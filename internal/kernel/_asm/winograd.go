@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -17,6 +18,9 @@ const (
 
 func winograd(s *simd) {
 	winogradInput(s)
+	if s == avx512 { // without mask registers, masking costs as much as copying
+		winogradPlane(s)
+	}
 	winogradOutput(s)
 	winogradFilters(s)
 	winogradGradient(s)
@@ -163,6 +167,60 @@ func winogradInput(s *simd) {
 			points: func(x []reg.VecVirtual) []reg.VecVirtual { return s.inputPoints(k, x) },
 		}
 	})
+}
+
+// winogradPlane is winogradInput for tiles that hang over the edges of their planes. What lies
+// outside may be any number, even NaN: masks clear it.
+func winogradPlane(s *simd) {
+	TEXT("winogradPlane"+s.name, NOSPLIT, strings.TrimSuffix(tilesSignature, ")")+", masks *uint16, ahead int)")
+	Pragma("noescape")
+	doc("winogradPlane" + s.name + " is winogradInput" + s.name + ", but column j of row i of a vector of tiles is " +
+		"zero where masks[6·i+j] has no bit. A vector has 36 masks. It prefetches the tiles ahead elements further.")
+	s.transformTiles(winogradIn, func() tileTransform {
+		k := s.inputConstants()
+		masks := Load(Param("masks"), GP64())
+		ahead := Load(Param("ahead"), GP64())
+		SHLQ(Imm(2), ahead)
+		return tileTransform{
+			load: func(src, at reg.Register) []reg.VecVirtual {
+				next, offset := GP64(), GP64()
+				LEAQ(Mem{Base: src, Index: ahead, Scale: 1}, next)
+				for l := range s.lanes / 4 { // four tiles side by side fill a cache line
+					MOVLQSX(Mem{Base: at, Disp: 16 * l}, offset)
+					PREFETCHT0(Mem{Base: next, Index: offset, Scale: 4, Disp: 16})
+				}
+				x := s.maskedColumns(s.loadTiles(src, at, 0), winogradOut, masks)
+				right := s.loadTiles(src, at, 16)
+				ADDQ(Imm(2*winogradOut), masks)
+				x = append(x, s.maskedColumns(right, winogradIn-winogradOut, masks)...)
+				ADDQ(Imm(2*(winogradIn-winogradOut)), masks)
+				return x
+			},
+			points: func(x []reg.VecVirtual) []reg.VecVirtual { return s.inputPoints(k, x) },
+		}
+	})
+}
+
+// maskedColumns returns the first n columns of quad, zero in the lanes that a column's mask lacks.
+func (s *simd) maskedColumns(row []reg.VecVirtual, n int, masks reg.Register) []reg.VecVirtual {
+	col := s.vectors(n)
+	k := []reg.Register{reg.K1, reg.K2, reg.K3, reg.K4}
+	for j := range col {
+		KMOVW(Mem{Base: masks, Disp: 2 * j}, k[j])
+	}
+	const low, high = 0x44, 0xee // pairs of both sources
+	for j := 0; j < n; j += 2 {
+		unpack := VUNPCKLPS
+		if j == 2 {
+			unpack = VUNPCKHPS
+		}
+		ab, cd := s.vec(), s.vec()
+		unpack(row[1], row[0], ab)
+		unpack(row[3], row[2], cd)
+		VSHUFPS_Z(Imm(low), cd, ab, k[j], col[j])
+		VSHUFPS_Z(Imm(high), cd, ab, k[j+1], col[j+1])
+	}
+	return col
 }
 
 const tilesSignature = "func(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)"
