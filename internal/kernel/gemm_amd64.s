@@ -5527,39 +5527,47 @@ GLOBL number3f3504f3<>(SB), RODATA|NOPTR, $4
 DATA number3fb504f3<>+0(SB)/4, $0x3fb504f3
 GLOBL number3fb504f3<>(SB), RODATA|NOPTR, $4
 
-// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
-// Requires: AVX, FMA3
-TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-64
+// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-72
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
 	MOVQ         pitch+40(FP), BX
 	SHLQ         $0x02, BX
-	MOVQ         point+16(FP), SI
+	MOVQ         ahead+56(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), DI
-	SHLQ         $0x01, DI
-	VBROADCASTSS bias+56(FP), Y0
-	VBROADCASTSS least+60(FP), Y1
+	MOVQ         point+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	VBROADCASTSS bias+64(FP), Y0
+	VBROADCASTSS least+68(FP), Y1
 	VBROADCASTSS number3f000000<>+0(SB), Y2
 	VBROADCASTSS number40000000<>+0(SB), Y3
 	VBROADCASTSS number3f3504f3<>+0(SB), Y4
 	VBROADCASTSS number3fb504f3<>+0(SB), Y5
 
 tiles:
-	MOVQ temp+24(FP), R8
-	MOVQ CX, R9
-	LEAQ (DI)(DI*2), R10
-	ADDQ R9, R10
-	MOVQ $0x00000006, R11
+	MOVQ temp+24(FP), R9
+	MOVQ CX, R10
+	LEAQ (R8)(R8*2), R11
+	ADDQ R10, R11
+	MOVQ $0x00000006, R12
 
 column:
-	VMOVUPS     (R9), Y6
-	VMOVUPS     (R9)(DI*1), Y7
-	VMOVUPS     (R9)(DI*2), Y8
-	VMOVUPS     (R10), Y9
-	VMOVUPS     (R10)(DI*1), Y10
-	VMOVUPS     (R10)(DI*2), Y11
+	VMOVUPS     (R10), Y6
+	PREFETCHT0  64(R10)
+	VMOVUPS     (R10)(R8*1), Y7
+	PREFETCHT0  64(R10)(R8*1)
+	VMOVUPS     (R10)(R8*2), Y8
+	PREFETCHT0  64(R10)(R8*2)
+	VMOVUPS     (R11), Y9
+	PREFETCHT0  64(R11)
+	VMOVUPS     (R11)(R8*1), Y10
+	PREFETCHT0  64(R11)(R8*1)
+	VMOVUPS     (R11)(R8*2), Y11
+	PREFETCHT0  64(R11)(R8*2)
 	VADDPS      Y8, Y7, Y12
 	VADDPS      Y10, Y9, Y13
 	VSUBPS      Y8, Y7, Y7
@@ -5576,26 +5584,26 @@ column:
 	VFMADD231PS Y7, Y2, Y11
 	VMOVAPS     Y11, Y7
 	VFMADD231PS Y8, Y3, Y7
-	VMOVUPS     Y6, (R8)
-	VMOVUPS     Y9, 192(R8)
-	VMOVUPS     Y10, 384(R8)
-	VMOVUPS     Y7, 576(R8)
-	ADDQ        $0x20, R8
-	ADDQ        SI, R9
-	ADDQ        SI, R10
-	DECQ        R11
+	VMOVUPS     Y6, (R9)
+	VMOVUPS     Y9, 192(R9)
+	VMOVUPS     Y10, 384(R9)
+	VMOVUPS     Y7, 576(R9)
+	ADDQ        $0x20, R9
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
 	JNE         column
-	MOVQ        temp+24(FP), R8
-	MOVQ        dst+32(FP), R9
-	MOVQ        $0x00000004, R10
+	MOVQ        temp+24(FP), R9
+	MOVQ        dst+32(FP), R10
+	MOVQ        $0x00000004, R11
 
 row:
-	VMOVUPS      (R8), Y6
-	VMOVUPS      32(R8), Y7
-	VMOVUPS      64(R8), Y8
-	VMOVUPS      96(R8), Y9
-	VMOVUPS      128(R8), Y10
-	VMOVUPS      160(R8), Y11
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	VMOVUPS      64(R9), Y8
+	VMOVUPS      96(R9), Y9
+	VMOVUPS      128(R9), Y10
+	VMOVUPS      160(R9), Y11
 	VADDPS       Y8, Y7, Y12
 	VADDPS       Y10, Y9, Y13
 	VSUBPS       Y8, Y7, Y7
@@ -5628,25 +5636,30 @@ row:
 	VUNPCKHPD    Y9, Y8, Y8
 	VUNPCKLPD    Y7, Y6, Y9
 	VUNPCKHPD    Y7, Y6, Y6
-	MOVLQSX      (DX), R11
-	VMOVUPS      X10, (R9)(R11*4)
-	MOVLQSX      16(DX), R11
-	VEXTRACTF128 $0x01, Y10, (R9)(R11*4)
-	MOVLQSX      4(DX), R11
-	VMOVUPS      X8, (R9)(R11*4)
-	MOVLQSX      20(DX), R11
-	VEXTRACTF128 $0x01, Y8, (R9)(R11*4)
-	MOVLQSX      8(DX), R11
-	VMOVUPS      X9, (R9)(R11*4)
-	MOVLQSX      24(DX), R11
-	VEXTRACTF128 $0x01, Y9, (R9)(R11*4)
-	MOVLQSX      12(DX), R11
-	VMOVUPS      X6, (R9)(R11*4)
-	MOVLQSX      28(DX), R11
-	VEXTRACTF128 $0x01, Y6, (R9)(R11*4)
-	ADDQ         $+192, R8
-	ADDQ         BX, R9
-	DECQ         R10
+	MOVLQSX      (DX), R12
+	VMOVUPS      X10, (R10)(R12*4)
+	MOVLQSX      16(DX), R12
+	VEXTRACTF128 $0x01, Y10, (R10)(R12*4)
+	MOVLQSX      4(DX), R12
+	VMOVUPS      X8, (R10)(R12*4)
+	MOVLQSX      20(DX), R12
+	VEXTRACTF128 $0x01, Y8, (R10)(R12*4)
+	MOVLQSX      8(DX), R12
+	VMOVUPS      X9, (R10)(R12*4)
+	MOVLQSX      24(DX), R12
+	VEXTRACTF128 $0x01, Y9, (R10)(R12*4)
+	MOVLQSX      12(DX), R12
+	VMOVUPS      X6, (R10)(R12*4)
+	MOVLQSX      28(DX), R12
+	VEXTRACTF128 $0x01, Y6, (R10)(R12*4)
+	LEAQ         (R10)(SI*1), R12
+	MOVLQSX      (DX), R13
+	PREFETCHT0   (R12)(R13*4)
+	MOVLQSX      16(DX), R13
+	PREFETCHT0   (R12)(R13*4)
+	ADDQ         $+192, R9
+	ADDQ         BX, R10
+	DECQ         R11
 	JNE          row
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
@@ -22718,39 +22731,47 @@ column:
 	VZEROUPPER
 	RET
 
-// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32)
-// Requires: AVX, AVX512F
-TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-64
+// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-72
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
 	MOVQ         pitch+40(FP), BX
 	SHLQ         $0x02, BX
-	MOVQ         point+16(FP), SI
+	MOVQ         ahead+56(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), DI
-	SHLQ         $0x01, DI
-	VBROADCASTSS bias+56(FP), Z0
-	VBROADCASTSS least+60(FP), Z1
+	MOVQ         point+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	VBROADCASTSS bias+64(FP), Z0
+	VBROADCASTSS least+68(FP), Z1
 	VBROADCASTSS number3f000000<>+0(SB), Z2
 	VBROADCASTSS number40000000<>+0(SB), Z3
 	VBROADCASTSS number3f3504f3<>+0(SB), Z4
 	VBROADCASTSS number3fb504f3<>+0(SB), Z5
 
 tiles:
-	MOVQ temp+24(FP), R8
-	MOVQ CX, R9
-	LEAQ (DI)(DI*2), R10
-	ADDQ R9, R10
-	MOVQ $0x00000006, R11
+	MOVQ temp+24(FP), R9
+	MOVQ CX, R10
+	LEAQ (R8)(R8*2), R11
+	ADDQ R10, R11
+	MOVQ $0x00000006, R12
 
 column:
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(DI*1), Z7
-	VMOVUPS     (R9)(DI*2), Z8
-	VMOVUPS     (R10), Z9
-	VMOVUPS     (R10)(DI*1), Z10
-	VMOVUPS     (R10)(DI*2), Z11
+	VMOVUPS     (R10), Z6
+	PREFETCHT0  64(R10)
+	VMOVUPS     (R10)(R8*1), Z7
+	PREFETCHT0  64(R10)(R8*1)
+	VMOVUPS     (R10)(R8*2), Z8
+	PREFETCHT0  64(R10)(R8*2)
+	VMOVUPS     (R11), Z9
+	PREFETCHT0  64(R11)
+	VMOVUPS     (R11)(R8*1), Z10
+	PREFETCHT0  64(R11)(R8*1)
+	VMOVUPS     (R11)(R8*2), Z11
+	PREFETCHT0  64(R11)(R8*2)
 	VADDPS      Z8, Z7, Z12
 	VADDPS      Z10, Z9, Z13
 	VSUBPS      Z8, Z7, Z7
@@ -22767,26 +22788,26 @@ column:
 	VFMADD231PS Z7, Z2, Z11
 	VMOVAPS     Z11, Z7
 	VFMADD231PS Z8, Z3, Z7
-	VMOVUPS     Z6, (R8)
-	VMOVUPS     Z9, 384(R8)
-	VMOVUPS     Z10, 768(R8)
-	VMOVUPS     Z7, 1152(R8)
-	ADDQ        $0x40, R8
-	ADDQ        SI, R9
-	ADDQ        SI, R10
-	DECQ        R11
+	VMOVUPS     Z6, (R9)
+	VMOVUPS     Z9, 384(R9)
+	VMOVUPS     Z10, 768(R9)
+	VMOVUPS     Z7, 1152(R9)
+	ADDQ        $0x40, R9
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
 	JNE         column
-	MOVQ        temp+24(FP), R8
-	MOVQ        dst+32(FP), R9
-	MOVQ        $0x00000004, R10
+	MOVQ        temp+24(FP), R9
+	MOVQ        dst+32(FP), R10
+	MOVQ        $0x00000004, R11
 
 row:
-	VMOVUPS       (R8), Z6
-	VMOVUPS       64(R8), Z7
-	VMOVUPS       128(R8), Z8
-	VMOVUPS       192(R8), Z9
-	VMOVUPS       256(R8), Z10
-	VMOVUPS       320(R8), Z11
+	VMOVUPS       (R9), Z6
+	VMOVUPS       64(R9), Z7
+	VMOVUPS       128(R9), Z8
+	VMOVUPS       192(R9), Z9
+	VMOVUPS       256(R9), Z10
+	VMOVUPS       320(R9), Z11
 	VADDPS        Z8, Z7, Z12
 	VADDPS        Z10, Z9, Z13
 	VSUBPS        Z8, Z7, Z7
@@ -22819,41 +22840,50 @@ row:
 	VUNPCKHPD     Z9, Z8, Z8
 	VUNPCKLPD     Z7, Z6, Z9
 	VUNPCKHPD     Z7, Z6, Z6
-	MOVLQSX       (DX), R11
-	VMOVUPS       X10, (R9)(R11*4)
-	MOVLQSX       16(DX), R11
-	VEXTRACTF32X4 $0x01, Z10, (R9)(R11*4)
-	MOVLQSX       32(DX), R11
-	VEXTRACTF32X4 $0x02, Z10, (R9)(R11*4)
-	MOVLQSX       48(DX), R11
-	VEXTRACTF32X4 $0x03, Z10, (R9)(R11*4)
-	MOVLQSX       4(DX), R11
-	VMOVUPS       X8, (R9)(R11*4)
-	MOVLQSX       20(DX), R11
-	VEXTRACTF32X4 $0x01, Z8, (R9)(R11*4)
-	MOVLQSX       36(DX), R11
-	VEXTRACTF32X4 $0x02, Z8, (R9)(R11*4)
-	MOVLQSX       52(DX), R11
-	VEXTRACTF32X4 $0x03, Z8, (R9)(R11*4)
-	MOVLQSX       8(DX), R11
-	VMOVUPS       X9, (R9)(R11*4)
-	MOVLQSX       24(DX), R11
-	VEXTRACTF32X4 $0x01, Z9, (R9)(R11*4)
-	MOVLQSX       40(DX), R11
-	VEXTRACTF32X4 $0x02, Z9, (R9)(R11*4)
-	MOVLQSX       56(DX), R11
-	VEXTRACTF32X4 $0x03, Z9, (R9)(R11*4)
-	MOVLQSX       12(DX), R11
-	VMOVUPS       X6, (R9)(R11*4)
-	MOVLQSX       28(DX), R11
-	VEXTRACTF32X4 $0x01, Z6, (R9)(R11*4)
-	MOVLQSX       44(DX), R11
-	VEXTRACTF32X4 $0x02, Z6, (R9)(R11*4)
-	MOVLQSX       60(DX), R11
-	VEXTRACTF32X4 $0x03, Z6, (R9)(R11*4)
-	ADDQ          $+384, R8
-	ADDQ          BX, R9
-	DECQ          R10
+	MOVLQSX       (DX), R12
+	VMOVUPS       X10, (R10)(R12*4)
+	MOVLQSX       16(DX), R12
+	VEXTRACTF32X4 $0x01, Z10, (R10)(R12*4)
+	MOVLQSX       32(DX), R12
+	VEXTRACTF32X4 $0x02, Z10, (R10)(R12*4)
+	MOVLQSX       48(DX), R12
+	VEXTRACTF32X4 $0x03, Z10, (R10)(R12*4)
+	MOVLQSX       4(DX), R12
+	VMOVUPS       X8, (R10)(R12*4)
+	MOVLQSX       20(DX), R12
+	VEXTRACTF32X4 $0x01, Z8, (R10)(R12*4)
+	MOVLQSX       36(DX), R12
+	VEXTRACTF32X4 $0x02, Z8, (R10)(R12*4)
+	MOVLQSX       52(DX), R12
+	VEXTRACTF32X4 $0x03, Z8, (R10)(R12*4)
+	MOVLQSX       8(DX), R12
+	VMOVUPS       X9, (R10)(R12*4)
+	MOVLQSX       24(DX), R12
+	VEXTRACTF32X4 $0x01, Z9, (R10)(R12*4)
+	MOVLQSX       40(DX), R12
+	VEXTRACTF32X4 $0x02, Z9, (R10)(R12*4)
+	MOVLQSX       56(DX), R12
+	VEXTRACTF32X4 $0x03, Z9, (R10)(R12*4)
+	MOVLQSX       12(DX), R12
+	VMOVUPS       X6, (R10)(R12*4)
+	MOVLQSX       28(DX), R12
+	VEXTRACTF32X4 $0x01, Z6, (R10)(R12*4)
+	MOVLQSX       44(DX), R12
+	VEXTRACTF32X4 $0x02, Z6, (R10)(R12*4)
+	MOVLQSX       60(DX), R12
+	VEXTRACTF32X4 $0x03, Z6, (R10)(R12*4)
+	LEAQ          (R10)(SI*1), R12
+	MOVLQSX       (DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       16(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       32(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       48(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	ADDQ          $+384, R9
+	ADDQ          BX, R10
+	DECQ          R11
 	JNE           row
 	ADDQ          $0x40, DX
 	ADDQ          $0x40, CX

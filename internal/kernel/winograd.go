@@ -473,6 +473,7 @@ func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tileTable, channel i
 	}
 	if c.direct {
 		t.dst, t.pitch = c.y[(p.first/c.tilesH*c.groups*c.out+channel)*plane:][:p.targetSize], c.outW
+		t.ahead = plane
 		c.e.winograd.output(t)
 		return
 	}

@@ -11,7 +11,8 @@ type (
 		n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32, masks *uint16, ahead int,
 	)
 	winogradOutputFunc func(
-		n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least float32,
+		n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, ahead int, bias,
+		least float32,
 	)
 	winogradFiltersFunc func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 	winogradTapsFunc    func(n int, src *float32, point int, temp, dst *float32, tap int)
@@ -51,7 +52,7 @@ func (v *vectorKernels) transformTiles(transform winogradTilesFunc, t tileInput[
 func (v *vectorKernels) transformOutput(t tileOutput[float32]) {
 	n := len(t.at)
 	src, temp := t.src[:(winogradPoints-1)*t.point+n], t.temp[:winogradPoints*v.lanes]
-	v.winogradOutput(n, &src[0], t.point, &temp[0], &t.dst[0], t.pitch, &t.at[0], t.bias, t.least)
+	v.winogradOutput(n, &src[0], t.point, &temp[0], &t.dst[0], t.pitch, &t.at[0], t.ahead, t.bias, t.least)
 }
 
 func (v *vectorKernels) transformFilters(t tileFilters[float32]) {

@@ -288,8 +288,8 @@ func TestWinogradTransforms(t *testing.T) {
 
 			m := guarded(t, random[float32](r, winogradPoints*n), true)
 			want, got = make([]float32, 4*pitch), guarded(t, make([]float32, 4*pitch), true)
-			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0.25, 0, temp})
-			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 0.25, 0, temp})
+			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0, 0.25, 0, temp})
+			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 4 * n, 0.25, 0, temp})
 			near("output", want, got)
 		}
 		for rows := 1; rows <= e.rows; rows++ {

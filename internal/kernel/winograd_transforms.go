@@ -46,13 +46,15 @@ type planeTiles struct {
 }
 
 // tileOutput is the larger of least and bias + Aᵀ·m·A for each tile t, with m[i,j] =
-// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart.
+// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart. Kernels may prefetch the
+// tiles ahead elements further.
 type tileOutput[T Float] struct {
 	src         []T
 	point       int
 	dst         []T
 	pitch       int
 	at          []int32
+	ahead       int
 	bias, least T
 	temp        []T
 }

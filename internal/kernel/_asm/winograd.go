@@ -14,6 +14,8 @@ import (
 const (
 	winogradIn  = 6 // rows and columns of a tile's input
 	winogradOut = 4 // rows and columns of a tile's output
+
+	cacheLine = 64 // bytes
 )
 
 func winograd(s *simd) {
@@ -183,12 +185,7 @@ func winogradPlane(s *simd) {
 		SHLQ(Imm(2), ahead)
 		return tileTransform{
 			load: func(src, at reg.Register) []reg.VecVirtual {
-				next, offset := GP64(), GP64()
-				LEAQ(Mem{Base: src, Index: ahead, Scale: 1}, next)
-				for l := range s.lanes / 4 { // four tiles side by side fill a cache line
-					MOVLQSX(Mem{Base: at, Disp: 16 * l}, offset)
-					PREFETCHT0(Mem{Base: next, Index: offset, Scale: 4, Disp: 16})
-				}
+				s.prefetchTiles(src, at, ahead, 16) // the first columns may be padding, in another line
 				x := s.maskedColumns(s.loadTiles(src, at, 0), winogradOut, masks)
 				right := s.loadTiles(src, at, 16)
 				ADDQ(Imm(2*winogradOut), masks)
@@ -199,6 +196,17 @@ func winogradPlane(s *simd) {
 			points: func(x []reg.VecVirtual) []reg.VecVirtual { return s.inputPoints(k, x) },
 		}
 	})
+}
+
+// prefetchTiles prefetches a row of a vector of tiles, ahead bytes further. Four tiles side by side
+// fill a cache line.
+func (s *simd) prefetchTiles(row, at, ahead reg.Register, disp int) {
+	next, offset := GP64(), GP64()
+	LEAQ(Mem{Base: row, Index: ahead, Scale: 1}, next)
+	for l := range s.lanes / 4 {
+		MOVLQSX(Mem{Base: at, Disp: 16 * l}, offset)
+		PREFETCHT0(Mem{Base: next, Index: offset, Scale: 4, Disp: disp})
+	}
 }
 
 // maskedColumns returns the first n columns of quad, zero in the lanes that a column's mask lacks.
@@ -331,16 +339,18 @@ func (s *simd) outputPoints(k outputConstants, m []reg.VecVirtual) []reg.VecVirt
 
 func winogradOutput(s *simd) {
 	TEXT("winogradOutput"+s.name, NOSPLIT,
-		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least float32)")
+		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, ahead int, bias, least float32)")
 	Pragma("noescape")
 	doc("winogradOutput" + s.name + " transforms n tiles back, a positive multiple of the lanes. Element (i, j) of " +
 		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the larger of " +
-		"least and bias plus the result. temp has 24 vectors.")
+		"least and bias plus the result. It prefetches the tiles ahead elements further. temp has 24 vectors.")
 	n := Load(Param("n"), GP64())
 	src := Load(Param("src"), GP64())
 	at := Load(Param("at"), GP64())
 	pitch := Load(Param("pitch"), GP64())
 	SHLQ(Imm(2), pitch)
+	ahead := Load(Param("ahead"), GP64())
+	SHLQ(Imm(2), ahead)
 	point := Load(Param("point"), GP64())
 	SHLQ(Imm(2), point)
 	point6 := times6(point)
@@ -355,6 +365,7 @@ func winogradOutput(s *simd) {
 		m := s.vectors(winogradIn)
 		for i := range m {
 			VMOVUPS(in.at(i), m[i])
+			PREFETCHT0(in.at(i).Offset(cacheLine)) // processors don't foresee so many rows
 		}
 		for i, v := range s.outputPoints(k, m) {
 			VMOVUPS(v, Mem{Base: temp, Disp: i * winogradIn * s.bytes()})
@@ -375,6 +386,7 @@ func winogradOutput(s *simd) {
 			VMAXPS(y[j], least, y[j]) // VMAXPS keeps its second operand if that is NaN
 		}
 		s.storeTiles(s.quad(y), dst, at)
+		s.prefetchTiles(dst, at, ahead, 0)
 		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
 		ADDQ(pitch, dst)
 	})
