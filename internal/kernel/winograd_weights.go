@@ -266,8 +266,8 @@ func (c *tiledWeights[T]) tileEnd(n int) int {
 }
 
 // transformInPlace transforms the tiles of an image, whose first channel begins at x[first]. It
-// prefetches the next image, if that is small: since four tiles fill a cache line, each tile does so
-// for every fourth channel.
+// prefetches the next image, if that is small: since four tiles fill a cache line, each tile does
+// so for every fourth channel.
 func (c *tiledWeights[T]) transformInPlace(
 	s *tiledScratch[T], k tileBlock, channels int, x []T, first, stride int, points []T,
 ) {
