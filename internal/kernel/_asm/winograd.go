@@ -339,7 +339,8 @@ func (s *simd) outputPoints(k outputConstants, m []reg.VecVirtual) []reg.VecVirt
 
 func winogradOutput(s *simd) {
 	TEXT("winogradOutput"+s.name, NOSPLIT,
-		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, ahead int, bias, least float32)")
+		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, ahead int, "+
+			"bias, least float32)")
 	Pragma("noescape")
 	doc("winogradOutput" + s.name + " transforms n tiles back, a positive multiple of the lanes. Element (i, j) of " +
 		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on, the larger of " +
