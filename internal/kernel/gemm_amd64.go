@@ -42,6 +42,7 @@ type vectorKernels struct {
 	channels        *vectorChannels
 
 	winogradInput    winogradTilesFunc
+	winogradPlane    winogradPlaneFunc // nil without mask registers
 	winogradOutput   winogradOutputFunc
 	winogradFilters  winogradFiltersFunc
 	winogradGradient winogradTilesFunc

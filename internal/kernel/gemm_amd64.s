@@ -5773,37 +5773,45 @@ GLOBL number3f3504f3<>(SB), RODATA|NOPTR, $4
 DATA number3fb504f3<>+0(SB)/4, $0x3fb504f3
 GLOBL number3fb504f3<>(SB), RODATA|NOPTR, $4
 
-// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
-// Requires: AVX, FMA3
-TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-68
+// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-76
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
 	MOVQ         pitch+40(FP), BX
 	SHLQ         $0x02, BX
-	MOVQ         point+16(FP), SI
+	MOVQ         ahead+56(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), DI
-	SHLQ         $0x01, DI
+	MOVQ         point+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
 	VBROADCASTSS number3f000000<>+0(SB), Y0
 	VBROADCASTSS number40000000<>+0(SB), Y1
 	VBROADCASTSS number3f3504f3<>+0(SB), Y2
 	VBROADCASTSS number3fb504f3<>+0(SB), Y3
 
 tiles:
-	MOVQ temp+24(FP), R8
-	MOVQ CX, R9
-	LEAQ (DI)(DI*2), R10
-	ADDQ R9, R10
-	MOVQ $0x00000006, R11
+	MOVQ temp+24(FP), R9
+	MOVQ CX, R10
+	LEAQ (R8)(R8*2), R11
+	ADDQ R10, R11
+	MOVQ $0x00000006, R12
 
 column:
-	VMOVUPS     (R9), Y4
-	VMOVUPS     (R9)(DI*1), Y5
-	VMOVUPS     (R9)(DI*2), Y6
-	VMOVUPS     (R10), Y7
-	VMOVUPS     (R10)(DI*1), Y8
-	VMOVUPS     (R10)(DI*2), Y9
+	VMOVUPS     (R10), Y4
+	PREFETCHT0  64(R10)
+	VMOVUPS     (R10)(R8*1), Y5
+	PREFETCHT0  64(R10)(R8*1)
+	VMOVUPS     (R10)(R8*2), Y6
+	PREFETCHT0  64(R10)(R8*2)
+	VMOVUPS     (R11), Y7
+	PREFETCHT0  64(R11)
+	VMOVUPS     (R11)(R8*1), Y8
+	PREFETCHT0  64(R11)(R8*1)
+	VMOVUPS     (R11)(R8*2), Y9
+	PREFETCHT0  64(R11)(R8*2)
 	VADDPS      Y6, Y5, Y10
 	VADDPS      Y8, Y7, Y11
 	VSUBPS      Y6, Y5, Y5
@@ -5820,26 +5828,26 @@ column:
 	VFMADD231PS Y5, Y0, Y9
 	VMOVAPS     Y9, Y5
 	VFMADD231PS Y6, Y1, Y5
-	VMOVUPS     Y4, (R8)
-	VMOVUPS     Y7, 192(R8)
-	VMOVUPS     Y8, 384(R8)
-	VMOVUPS     Y5, 576(R8)
-	ADDQ        $0x20, R8
-	ADDQ        SI, R9
-	ADDQ        SI, R10
-	DECQ        R11
+	VMOVUPS     Y4, (R9)
+	VMOVUPS     Y7, 192(R9)
+	VMOVUPS     Y8, 384(R9)
+	VMOVUPS     Y5, 576(R9)
+	ADDQ        $0x20, R9
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
 	JNE         column
-	MOVQ        temp+24(FP), R8
-	MOVQ        dst+32(FP), R9
-	MOVQ        $0x00000004, R10
+	MOVQ        temp+24(FP), R9
+	MOVQ        dst+32(FP), R10
+	MOVQ        $0x00000004, R11
 
 row:
-	VMOVUPS      (R8), Y4
-	VMOVUPS      32(R8), Y5
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      96(R8), Y7
-	VMOVUPS      128(R8), Y8
-	VMOVUPS      160(R8), Y9
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VMOVUPS      64(R9), Y6
+	VMOVUPS      96(R9), Y7
+	VMOVUPS      128(R9), Y8
+	VMOVUPS      160(R9), Y9
 	VADDPS       Y6, Y5, Y10
 	VADDPS       Y8, Y7, Y11
 	VSUBPS       Y6, Y5, Y5
@@ -5856,9 +5864,9 @@ row:
 	VFMADD231PS  Y5, Y0, Y9
 	VMOVAPS      Y9, Y5
 	VFMADD231PS  Y6, Y1, Y5
-	VBROADCASTSS bias+56(FP), Y6
-	VBROADCASTSS least+60(FP), Y9
-	VBROADCASTSS most+64(FP), Y10
+	VBROADCASTSS bias+64(FP), Y6
+	VBROADCASTSS least+68(FP), Y9
+	VBROADCASTSS most+72(FP), Y10
 	VADDPS       Y6, Y4, Y4
 	VMAXPS       Y4, Y9, Y4
 	VMINPS       Y4, Y10, Y4
@@ -5879,25 +5887,30 @@ row:
 	VUNPCKHPD    Y7, Y6, Y6
 	VUNPCKLPD    Y5, Y4, Y7
 	VUNPCKHPD    Y5, Y4, Y4
-	MOVLQSX      (DX), R11
-	VMOVUPS      X8, (R9)(R11*4)
-	MOVLQSX      16(DX), R11
-	VEXTRACTF128 $0x01, Y8, (R9)(R11*4)
-	MOVLQSX      4(DX), R11
-	VMOVUPS      X6, (R9)(R11*4)
-	MOVLQSX      20(DX), R11
-	VEXTRACTF128 $0x01, Y6, (R9)(R11*4)
-	MOVLQSX      8(DX), R11
-	VMOVUPS      X7, (R9)(R11*4)
-	MOVLQSX      24(DX), R11
-	VEXTRACTF128 $0x01, Y7, (R9)(R11*4)
-	MOVLQSX      12(DX), R11
-	VMOVUPS      X4, (R9)(R11*4)
-	MOVLQSX      28(DX), R11
-	VEXTRACTF128 $0x01, Y4, (R9)(R11*4)
-	ADDQ         $+192, R8
-	ADDQ         BX, R9
-	DECQ         R10
+	MOVLQSX      (DX), R12
+	VMOVUPS      X8, (R10)(R12*4)
+	MOVLQSX      16(DX), R12
+	VEXTRACTF128 $0x01, Y8, (R10)(R12*4)
+	MOVLQSX      4(DX), R12
+	VMOVUPS      X6, (R10)(R12*4)
+	MOVLQSX      20(DX), R12
+	VEXTRACTF128 $0x01, Y6, (R10)(R12*4)
+	MOVLQSX      8(DX), R12
+	VMOVUPS      X7, (R10)(R12*4)
+	MOVLQSX      24(DX), R12
+	VEXTRACTF128 $0x01, Y7, (R10)(R12*4)
+	MOVLQSX      12(DX), R12
+	VMOVUPS      X4, (R10)(R12*4)
+	MOVLQSX      28(DX), R12
+	VEXTRACTF128 $0x01, Y4, (R10)(R12*4)
+	LEAQ         (R10)(SI*1), R12
+	MOVLQSX      (DX), R13
+	PREFETCHT0   (R12)(R13*4)
+	MOVLQSX      16(DX), R13
+	PREFETCHT0   (R12)(R13*4)
+	ADDQ         $+192, R9
+	ADDQ         BX, R10
+	DECQ         R11
 	JNE          row
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
@@ -23674,37 +23687,250 @@ column:
 	VZEROUPPER
 	RET
 
-// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
-// Requires: AVX, AVX512F
-TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-68
+// func winogradPlaneAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32, masks *uint16, ahead int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·winogradPlaneAVX512(SB), NOSPLIT, $0-72
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Z0
+	VBROADCASTSS number40000000<>+0(SB), Z1
+	VBROADCASTSS number40200000<>+0(SB), Z2
+	VBROADCASTSS number3f3504f3<>+0(SB), Z3
+	VBROADCASTSS number3fb504f3<>+0(SB), Z4
+	MOVQ         masks+56(FP), R8
+	MOVQ         ahead+64(FP), R9
+	SHLQ         $0x02, R9
+
+tiles:
+	MOVQ src+8(FP), R10
+	MOVQ temp+48(FP), R11
+	MOVQ $0x00000006, R12
+
+row:
+	LEAQ            (R10)(R9*1), R13
+	MOVLQSX         (CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         16(CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         32(CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         48(CX), R14
+	PREFETCHT0      16(R13)(R14*4)
+	MOVLQSX         (CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z5
+	MOVLQSX         16(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z5, Z5
+	MOVLQSX         32(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z5, Z5
+	MOVLQSX         48(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z5, Z5
+	MOVLQSX         4(CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z6
+	MOVLQSX         20(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z6, Z6
+	MOVLQSX         36(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z6, Z6
+	MOVLQSX         52(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z6, Z6
+	MOVLQSX         8(CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z7
+	MOVLQSX         24(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z7, Z7
+	MOVLQSX         40(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z7, Z7
+	MOVLQSX         56(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z7, Z7
+	MOVLQSX         12(CX), R13
+	VBROADCASTF32X4 (R10)(R13*4), Z8
+	MOVLQSX         28(CX), R13
+	VINSERTF32X4    $0x01, (R10)(R13*4), Z8, Z8
+	MOVLQSX         44(CX), R13
+	VINSERTF32X4    $0x02, (R10)(R13*4), Z8, Z8
+	MOVLQSX         60(CX), R13
+	VINSERTF32X4    $0x03, (R10)(R13*4), Z8, Z8
+	KMOVW           (R8), K1
+	KMOVW           2(R8), K2
+	KMOVW           4(R8), K3
+	KMOVW           6(R8), K4
+	VUNPCKLPS       Z6, Z5, Z10
+	VUNPCKLPS       Z8, Z7, Z11
+	VSHUFPS.Z       $0x44, Z11, Z10, K1, Z9
+	VSHUFPS.Z       $0xee, Z11, Z10, K2, Z10
+	VUNPCKHPS       Z6, Z5, Z5
+	VUNPCKHPS       Z8, Z7, Z7
+	VSHUFPS.Z       $0x44, Z7, Z5, K3, Z6
+	VSHUFPS.Z       $0xee, Z7, Z5, K4, Z5
+	MOVLQSX         (CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z7
+	MOVLQSX         16(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z7, Z7
+	MOVLQSX         32(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z7, Z7
+	MOVLQSX         48(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z7, Z7
+	MOVLQSX         4(CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z8
+	MOVLQSX         20(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z8, Z8
+	MOVLQSX         36(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z8, Z8
+	MOVLQSX         52(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z8, Z8
+	MOVLQSX         8(CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z11
+	MOVLQSX         24(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z11, Z11
+	MOVLQSX         40(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z11, Z11
+	MOVLQSX         56(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z11, Z11
+	MOVLQSX         12(CX), R13
+	VBROADCASTF32X4 16(R10)(R13*4), Z12
+	MOVLQSX         28(CX), R13
+	VINSERTF32X4    $0x01, 16(R10)(R13*4), Z12, Z12
+	MOVLQSX         44(CX), R13
+	VINSERTF32X4    $0x02, 16(R10)(R13*4), Z12, Z12
+	MOVLQSX         60(CX), R13
+	VINSERTF32X4    $0x03, 16(R10)(R13*4), Z12, Z12
+	ADDQ            $0x08, R8
+	KMOVW           (R8), K1
+	KMOVW           2(R8), K2
+	VUNPCKLPS       Z8, Z7, Z7
+	VUNPCKLPS       Z12, Z11, Z11
+	VSHUFPS.Z       $0x44, Z11, Z7, K1, Z8
+	VSHUFPS.Z       $0xee, Z11, Z7, K2, Z7
+	ADDQ            $0x04, R8
+	VADDPS          Z8, Z9, Z9
+	VMOVAPS         Z9, Z9
+	VFNMADD231PS    Z6, Z2, Z9
+	VADDPS          Z7, Z10, Z7
+	VMOVAPS         Z7, Z7
+	VFNMADD231PS    Z5, Z2, Z7
+	VMOVAPS         Z8, Z11
+	VFNMADD231PS    Z6, Z1, Z11
+	VMOVAPS         Z5, Z12
+	VFNMADD231PS    Z10, Z1, Z12
+	VMOVAPS         Z8, Z8
+	VFNMADD231PS    Z6, Z0, Z8
+	VMOVAPS         Z5, Z5
+	VFNMADD231PS    Z10, Z0, Z5
+	VMOVAPS         Z11, Z6
+	VFMADD231PS     Z12, Z3, Z6
+	VMOVAPS         Z11, Z10
+	VFNMADD231PS    Z12, Z3, Z10
+	VMOVAPS         Z8, Z11
+	VFMADD231PS     Z5, Z4, Z11
+	VMOVAPS         Z8, Z8
+	VFNMADD231PS    Z5, Z4, Z8
+	VMOVUPS         Z9, (R11)
+	VMOVUPS         Z6, 64(R11)
+	VMOVUPS         Z10, 128(R11)
+	VMOVUPS         Z11, 192(R11)
+	VMOVUPS         Z8, 256(R11)
+	VMOVUPS         Z7, 320(R11)
+	ADDQ            $+384, R11
+	ADDQ            BX, R10
+	DECQ            R12
+	JNE             row
+	MOVQ            temp+48(FP), R11
+	MOVQ            DX, R10
+	LEAQ            (DI)(DI*2), R12
+	ADDQ            R10, R12
+	MOVQ            $0x00000006, R13
+
+column:
+	VMOVUPS      (R11), Z5
+	VMOVUPS      384(R11), Z6
+	VMOVUPS      768(R11), Z7
+	VMOVUPS      1152(R11), Z8
+	VMOVUPS      1536(R11), Z9
+	VMOVUPS      1920(R11), Z10
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VADDPS       Z10, Z6, Z10
+	VMOVAPS      Z10, Z10
+	VFNMADD231PS Z8, Z2, Z10
+	VMOVAPS      Z9, Z11
+	VFNMADD231PS Z7, Z1, Z11
+	VMOVAPS      Z8, Z12
+	VFNMADD231PS Z6, Z1, Z12
+	VMOVAPS      Z9, Z9
+	VFNMADD231PS Z7, Z0, Z9
+	VMOVAPS      Z8, Z7
+	VFNMADD231PS Z6, Z0, Z7
+	VMOVAPS      Z11, Z6
+	VFMADD231PS  Z12, Z3, Z6
+	VMOVAPS      Z11, Z8
+	VFNMADD231PS Z12, Z3, Z8
+	VMOVAPS      Z9, Z11
+	VFMADD231PS  Z7, Z4, Z11
+	VMOVAPS      Z9, Z9
+	VFNMADD231PS Z7, Z4, Z9
+	VMOVUPS      Z5, (R10)
+	VMOVUPS      Z6, (R10)(DI*1)
+	VMOVUPS      Z8, (R10)(DI*2)
+	VMOVUPS      Z11, (R12)
+	VMOVUPS      Z9, (R12)(DI*1)
+	VMOVUPS      Z10, (R12)(DI*2)
+	ADDQ         $0x40, R11
+	ADDQ         SI, R10
+	ADDQ         SI, R12
+	DECQ         R13
+	JNE          column
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-76
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
 	MOVQ         pitch+40(FP), BX
 	SHLQ         $0x02, BX
-	MOVQ         point+16(FP), SI
+	MOVQ         ahead+56(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), DI
-	SHLQ         $0x01, DI
+	MOVQ         point+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
 	VBROADCASTSS number3f000000<>+0(SB), Z0
 	VBROADCASTSS number40000000<>+0(SB), Z1
 	VBROADCASTSS number3f3504f3<>+0(SB), Z2
 	VBROADCASTSS number3fb504f3<>+0(SB), Z3
 
 tiles:
-	MOVQ temp+24(FP), R8
-	MOVQ CX, R9
-	LEAQ (DI)(DI*2), R10
-	ADDQ R9, R10
-	MOVQ $0x00000006, R11
+	MOVQ temp+24(FP), R9
+	MOVQ CX, R10
+	LEAQ (R8)(R8*2), R11
+	ADDQ R10, R11
+	MOVQ $0x00000006, R12
 
 column:
-	VMOVUPS     (R9), Z4
-	VMOVUPS     (R9)(DI*1), Z5
-	VMOVUPS     (R9)(DI*2), Z6
-	VMOVUPS     (R10), Z7
-	VMOVUPS     (R10)(DI*1), Z8
-	VMOVUPS     (R10)(DI*2), Z9
+	VMOVUPS     (R10), Z4
+	PREFETCHT0  64(R10)
+	VMOVUPS     (R10)(R8*1), Z5
+	PREFETCHT0  64(R10)(R8*1)
+	VMOVUPS     (R10)(R8*2), Z6
+	PREFETCHT0  64(R10)(R8*2)
+	VMOVUPS     (R11), Z7
+	PREFETCHT0  64(R11)
+	VMOVUPS     (R11)(R8*1), Z8
+	PREFETCHT0  64(R11)(R8*1)
+	VMOVUPS     (R11)(R8*2), Z9
+	PREFETCHT0  64(R11)(R8*2)
 	VADDPS      Z6, Z5, Z10
 	VADDPS      Z8, Z7, Z11
 	VSUBPS      Z6, Z5, Z5
@@ -23721,26 +23947,26 @@ column:
 	VFMADD231PS Z5, Z0, Z9
 	VMOVAPS     Z9, Z5
 	VFMADD231PS Z6, Z1, Z5
-	VMOVUPS     Z4, (R8)
-	VMOVUPS     Z7, 384(R8)
-	VMOVUPS     Z8, 768(R8)
-	VMOVUPS     Z5, 1152(R8)
-	ADDQ        $0x40, R8
-	ADDQ        SI, R9
-	ADDQ        SI, R10
-	DECQ        R11
+	VMOVUPS     Z4, (R9)
+	VMOVUPS     Z7, 384(R9)
+	VMOVUPS     Z8, 768(R9)
+	VMOVUPS     Z5, 1152(R9)
+	ADDQ        $0x40, R9
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
 	JNE         column
-	MOVQ        temp+24(FP), R8
-	MOVQ        dst+32(FP), R9
-	MOVQ        $0x00000004, R10
+	MOVQ        temp+24(FP), R9
+	MOVQ        dst+32(FP), R10
+	MOVQ        $0x00000004, R11
 
 row:
-	VMOVUPS       (R8), Z4
-	VMOVUPS       64(R8), Z5
-	VMOVUPS       128(R8), Z6
-	VMOVUPS       192(R8), Z7
-	VMOVUPS       256(R8), Z8
-	VMOVUPS       320(R8), Z9
+	VMOVUPS       (R9), Z4
+	VMOVUPS       64(R9), Z5
+	VMOVUPS       128(R9), Z6
+	VMOVUPS       192(R9), Z7
+	VMOVUPS       256(R9), Z8
+	VMOVUPS       320(R9), Z9
 	VADDPS        Z6, Z5, Z10
 	VADDPS        Z8, Z7, Z11
 	VSUBPS        Z6, Z5, Z5
@@ -23757,9 +23983,9 @@ row:
 	VFMADD231PS   Z5, Z0, Z9
 	VMOVAPS       Z9, Z5
 	VFMADD231PS   Z6, Z1, Z5
-	VBROADCASTSS  bias+56(FP), Z6
-	VBROADCASTSS  least+60(FP), Z9
-	VBROADCASTSS  most+64(FP), Z10
+	VBROADCASTSS  bias+64(FP), Z6
+	VBROADCASTSS  least+68(FP), Z9
+	VBROADCASTSS  most+72(FP), Z10
 	VADDPS        Z6, Z4, Z4
 	VMAXPS        Z4, Z9, Z4
 	VMINPS        Z4, Z10, Z4
@@ -23780,41 +24006,50 @@ row:
 	VUNPCKHPD     Z7, Z6, Z6
 	VUNPCKLPD     Z5, Z4, Z7
 	VUNPCKHPD     Z5, Z4, Z4
-	MOVLQSX       (DX), R11
-	VMOVUPS       X8, (R9)(R11*4)
-	MOVLQSX       16(DX), R11
-	VEXTRACTF32X4 $0x01, Z8, (R9)(R11*4)
-	MOVLQSX       32(DX), R11
-	VEXTRACTF32X4 $0x02, Z8, (R9)(R11*4)
-	MOVLQSX       48(DX), R11
-	VEXTRACTF32X4 $0x03, Z8, (R9)(R11*4)
-	MOVLQSX       4(DX), R11
-	VMOVUPS       X6, (R9)(R11*4)
-	MOVLQSX       20(DX), R11
-	VEXTRACTF32X4 $0x01, Z6, (R9)(R11*4)
-	MOVLQSX       36(DX), R11
-	VEXTRACTF32X4 $0x02, Z6, (R9)(R11*4)
-	MOVLQSX       52(DX), R11
-	VEXTRACTF32X4 $0x03, Z6, (R9)(R11*4)
-	MOVLQSX       8(DX), R11
-	VMOVUPS       X7, (R9)(R11*4)
-	MOVLQSX       24(DX), R11
-	VEXTRACTF32X4 $0x01, Z7, (R9)(R11*4)
-	MOVLQSX       40(DX), R11
-	VEXTRACTF32X4 $0x02, Z7, (R9)(R11*4)
-	MOVLQSX       56(DX), R11
-	VEXTRACTF32X4 $0x03, Z7, (R9)(R11*4)
-	MOVLQSX       12(DX), R11
-	VMOVUPS       X4, (R9)(R11*4)
-	MOVLQSX       28(DX), R11
-	VEXTRACTF32X4 $0x01, Z4, (R9)(R11*4)
-	MOVLQSX       44(DX), R11
-	VEXTRACTF32X4 $0x02, Z4, (R9)(R11*4)
-	MOVLQSX       60(DX), R11
-	VEXTRACTF32X4 $0x03, Z4, (R9)(R11*4)
-	ADDQ          $+384, R8
-	ADDQ          BX, R9
-	DECQ          R10
+	MOVLQSX       (DX), R12
+	VMOVUPS       X8, (R10)(R12*4)
+	MOVLQSX       16(DX), R12
+	VEXTRACTF32X4 $0x01, Z8, (R10)(R12*4)
+	MOVLQSX       32(DX), R12
+	VEXTRACTF32X4 $0x02, Z8, (R10)(R12*4)
+	MOVLQSX       48(DX), R12
+	VEXTRACTF32X4 $0x03, Z8, (R10)(R12*4)
+	MOVLQSX       4(DX), R12
+	VMOVUPS       X6, (R10)(R12*4)
+	MOVLQSX       20(DX), R12
+	VEXTRACTF32X4 $0x01, Z6, (R10)(R12*4)
+	MOVLQSX       36(DX), R12
+	VEXTRACTF32X4 $0x02, Z6, (R10)(R12*4)
+	MOVLQSX       52(DX), R12
+	VEXTRACTF32X4 $0x03, Z6, (R10)(R12*4)
+	MOVLQSX       8(DX), R12
+	VMOVUPS       X7, (R10)(R12*4)
+	MOVLQSX       24(DX), R12
+	VEXTRACTF32X4 $0x01, Z7, (R10)(R12*4)
+	MOVLQSX       40(DX), R12
+	VEXTRACTF32X4 $0x02, Z7, (R10)(R12*4)
+	MOVLQSX       56(DX), R12
+	VEXTRACTF32X4 $0x03, Z7, (R10)(R12*4)
+	MOVLQSX       12(DX), R12
+	VMOVUPS       X4, (R10)(R12*4)
+	MOVLQSX       28(DX), R12
+	VEXTRACTF32X4 $0x01, Z4, (R10)(R12*4)
+	MOVLQSX       44(DX), R12
+	VEXTRACTF32X4 $0x02, Z4, (R10)(R12*4)
+	MOVLQSX       60(DX), R12
+	VEXTRACTF32X4 $0x03, Z4, (R10)(R12*4)
+	LEAQ          (R10)(SI*1), R12
+	MOVLQSX       (DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       16(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       32(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       48(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	ADDQ          $+384, R9
+	ADDQ          BX, R10
+	DECQ          R11
 	JNE           row
 	ADDQ          $0x40, DX
 	ADDQ          $0x40, CX

@@ -144,10 +144,11 @@ func winogradInputAVX2(n int, src *float32, pitch int, at *int32, dst *float32, 
 
 // winogradOutputAVX2 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
 // tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the
-// result plus bias, at least least and at most most. temp has 24 vectors.
+// result plus bias, at least least and at most most. It prefetches the tiles ahead elements
+// further. temp has 24 vectors.
 //
 //go:noescape
-func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
+func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 
 // winogradFiltersAVX2 transforms the 3x3 filters of n channels, rows filters each, at most a
 // vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
@@ -468,12 +469,20 @@ func gatherTransposeAVX512(rows int, cols int, src *float32, offsets *int32, dst
 //go:noescape
 func winogradInputAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 
-// winogradOutputAVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
-// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the
-// result plus bias, at least least and at most most. temp has 24 vectors.
+// winogradPlaneAVX512 is winogradInputAVX512, but column j of row i of a vector of tiles is zero
+// where masks[6·i+j] has no bit. A vector has 36 masks. It prefetches the tiles ahead elements
+// further.
 //
 //go:noescape
-func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, bias float32, least float32, most float32)
+func winogradPlaneAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32, masks *uint16, ahead int)
+
+// winogradOutputAVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
+// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the
+// result plus bias, at least least and at most most. It prefetches the tiles ahead elements
+// further. temp has 24 vectors.
+//
+//go:noescape
+func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 
 // winogradFiltersAVX512 transforms the 3x3 filters of n channels, rows filters each, at most a
 // vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes

@@ -107,6 +107,7 @@ var vectorAVX512 = vectorKernels{
 	gatherTranspose:  gatherTransposeAVX512,
 	channels:         &channelsAVX512,
 	winogradInput:    winogradInputAVX512,
+	winogradPlane:    winogradPlaneAVX512,
 	winogradOutput:   winogradOutputAVX512,
 	winogradFilters:  winogradFiltersAVX512,
 	winogradGradient: winogradGradientAVX512,

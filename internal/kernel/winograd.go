@@ -5,6 +5,7 @@ import "math"
 const (
 	winogradIn     = 6 // rows and columns of the input of a tile
 	winogradOut    = 4 // rows and columns of the output of a tile
+	winogradCols   = 8 // columns of the input of a tile that may be read
 	winogradPoints = winogradIn * winogradIn
 	winogradTaps   = 9
 
@@ -191,6 +192,7 @@ type tileTable struct {
 	first, rows            int // rows of tiles, numbered through the batch
 	source, target         []int32
 	sourceSize, targetSize int
+	inPlace                *planeTiles // the tiles in x itself; nil if they are always copied
 }
 
 // planTables sets c.tables. Blocks that begin at the same row of an image share their tables.
@@ -235,7 +237,44 @@ func (c *winograd[T]) newTable(first, n int) tileTable {
 	for len(p.source)%c.e.lane > 0 {
 		p.source, p.target = append(p.source, p.source[len(p.source)-1]), append(p.target, p.target[len(p.target)-1])
 	}
+	if c.e.winograd.plane != nil {
+		p.inPlace = c.planeTiles(first, n)
+	}
 	return p
+}
+
+// planeTiles is where the tiles of a block lie in x: rows rows of them, from row first of an image
+// on. Copies of the last tile fill a vector. It is nil if the tiles lie too far apart.
+func (c *winograd[T]) planeTiles(first, rows int) *planeTiles {
+	tiles := rows * c.tilesW
+	n := c.e.width(tiles)
+	p := &planeTiles{
+		at: make([]int32, n), pitch: c.width, masks: make([]uint16, n/c.e.lane*winogradPoints),
+		least: math.MaxInt,
+	}
+	image := c.groups * c.in * c.height * c.width
+	for t := range n {
+		i := min(t, tiles-1)
+		row, left := first+i/c.tilesW, i%c.tilesW*winogradOut-c.left
+		top := row%c.tilesH*winogradOut - c.top
+		at := row/c.tilesH*image + top*c.width + left
+		if at > math.MaxInt32 {
+			return nil
+		}
+		p.at[t] = int32(at)
+		p.least, p.end = min(p.least, at), max(p.end, at+(winogradIn-1)*c.width+winogradCols)
+		masks, inside := p.masks[t/c.e.lane*winogradPoints:], insidePlane(c.height, c.width, top, left)
+		for k := range winogradPoints {
+			masks[k] |= uint16(inside>>k&1) << (t % c.e.lane)
+		}
+	}
+	return p
+}
+
+// readable says whether a block's tiles, of the plane that begins at src[first], are read in place:
+// all that they read lies in the n elements of src.
+func (p *tileTable) readable(first, n int) bool {
+	return p.inPlace != nil && first+p.inPlace.least >= 0 && first+p.inPlace.end <= n
 }
 
 func (c *winograd[T]) run(x, w, bias, y []T, limits Limits[T], prologue, epilogue planesFunc[T]) {
@@ -307,6 +346,13 @@ func (c *winograd[T]) packShard(worker, shard int) {
 
 // transformInput transforms the tiles of one channel in a block; packed is the block's.
 func (c *winograd[T]) transformInput(s *winogradScratch[T], p *tileTable, channel int, packed []T) {
+	if plane := (p.first/c.tilesH*c.groups*c.in + channel) * c.height * c.width; p.readable(plane, len(c.x)) {
+		c.e.winograd.plane(tilePlane[T]{
+			src: c.x, first: plane, ahead: c.height * c.width, tiles: *p.inPlace, dst: packed[channel*c.pitch:],
+			point: c.point, temp: s.temp[:],
+		})
+		return
+	}
 	s.source = grow(s.source, p.sourceSize)
 	c.copySource(p, channel, s.source)
 	c.e.winograd.input(tileInput[T]{
@@ -424,6 +470,7 @@ func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tileTable, channel i
 	}
 	if c.direct {
 		t.dst, t.pitch = c.y[(p.first/c.tilesH*c.groups*c.out+channel)*plane:][:p.targetSize], c.outW
+		t.ahead = plane
 		c.e.winograd.output(t)
 		return
 	}

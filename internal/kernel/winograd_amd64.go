@@ -7,20 +7,37 @@ type (
 	winogradTilesFunc func(
 		n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32,
 	)
+	winogradPlaneFunc func(
+		n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32, masks *uint16, ahead int,
+	)
 	winogradOutputFunc func(
-		n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least, most float32,
+		n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, ahead int,
+		bias, least, most float32,
 	)
 	winogradFiltersFunc func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 	winogradTapsFunc    func(n int, src *float32, point int, temp, dst *float32, tap int)
 )
 
 func (v *vectorKernels) winograd() winogradTransforms[float32] {
-	return winogradTransforms[float32]{
-		v.transformInput, v.transformOutput, v.transformFilters, v.transformGradient, v.transformTaps,
+	t := winogradTransforms[float32]{
+		input: v.transformInput, output: v.transformOutput, filters: v.transformFilters,
+		gradient: v.transformGradient, taps: v.transformTaps,
 	}
+	if v.winogradPlane != nil {
+		t.plane = v.transformPlane
+	}
+	return t
 }
 
 func (v *vectorKernels) transformInput(t tileInput[float32]) { v.transformTiles(v.winogradInput, t) }
+
+func (v *vectorKernels) transformPlane(t tilePlane[float32]) {
+	p, n := &t.tiles, len(t.tiles.at)
+	dst, temp := t.dst[:(winogradPoints-1)*t.point+n], t.temp[:winogradPoints*v.lanes]
+	masks := p.masks[:n/v.lanes*winogradPoints]
+	_ = t.src[t.first+p.least : t.first+p.end]
+	v.winogradPlane(n, &t.src[t.first], p.pitch, &p.at[0], &dst[0], t.point, &temp[0], &masks[0], t.ahead)
+}
 
 func (v *vectorKernels) transformGradient(t tileInput[float32]) {
 	v.transformTiles(v.winogradGradient, t)
@@ -35,7 +52,9 @@ func (v *vectorKernels) transformTiles(transform winogradTilesFunc, t tileInput[
 func (v *vectorKernels) transformOutput(t tileOutput[float32]) {
 	n := len(t.at)
 	src, temp := t.src[:(winogradPoints-1)*t.point+n], t.temp[:winogradPoints*v.lanes]
-	v.winogradOutput(n, &src[0], t.point, &temp[0], &t.dst[0], t.pitch, &t.at[0], t.bias, t.least, t.most)
+	v.winogradOutput(
+		n, &src[0], t.point, &temp[0], &t.dst[0], t.pitch, &t.at[0], t.ahead, t.bias, t.least, t.most,
+	)
 }
 
 func (v *vectorKernels) transformFilters(t tileFilters[float32]) {

@@ -288,8 +288,8 @@ func TestWinogradTransforms(t *testing.T) {
 
 			m := guarded(t, random[float32](r, winogradPoints*n), true)
 			want, got = make([]float32, 4*pitch), guarded(t, make([]float32, 4*pitch), true)
-			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0.25, 0, 1.5, temp})
-			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 0.25, 0, 1.5, temp})
+			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0, 0.25, 0, 1.5, temp})
+			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 4 * n, 0.25, 0, 1.5, temp})
 			near("output", want, got)
 		}
 		for rows := 1; rows <= e.rows; rows++ {
@@ -319,6 +319,53 @@ func TestWinogradKeepsNaN(t *testing.T) {
 		for o := range s.OutChannels {
 			assert.True(t, math.IsNaN(float64(y[o*64])), "channel %d", o)
 			assert.False(t, math.IsNaN(float64(y[o*64+63])), "channel %d, another tile", o)
+		}
+	})
+}
+
+// TestWinogradInPlace compares tiles that are read in place with copies of them. The memory begins
+// or ends at a protected page. Some images, or for dw the planes of one channel, are NaN.
+func TestWinogradInPlace(t *testing.T) {
+	if engineFor[float32]().winograd.plane == nil {
+		t.Skip("this instruction set copies all tiles")
+	}
+	eachTiledWeightShape(func(name string, s ConvShape) {
+		r := newRand(27)
+		nx, nw, ny := s.sizes()
+		w, nan := random[float32](r, nw), float32(math.NaN())
+		for _, atEnd := range []bool{false, true} {
+			x, dy := guarded(t, random[float32](r, nx), atEnd), guarded(t, random[float32](r, ny), atEnd)
+			channel := guarded(t, x, atEnd)
+			for i := range channel {
+				if i/(s.InHeight*s.InWidth)%s.InChannels == s.InChannels/2 {
+					channel[i] = nan
+				}
+			}
+			gradient := guarded(t, dy, atEnd)
+			for _, v := range [][]float32{x, gradient} {
+				for i := range v {
+					if i/(len(v)/s.Batch)%2 == 1 {
+						v[i] = nan
+					}
+				}
+			}
+			passes := func(inPlace bool) []float32 {
+				e := engineFor[float32]()
+				if !inPlace {
+					e.winograd.plane = nil
+				}
+				all := make([]float32, ny+nx+nw)
+				newWinogradForward(e, s).run(x, w, nil, all[:ny], Limits[float32]{}, nil, nil)
+				newWinogradData(e, s).run(gradient, w, nil, all[ny:ny+nx], Limits[float32]{}, nil, nil)
+				newConvWeights(e, s, true).run(nil, channel, dy, all[ny+nx:])
+				return all
+			}
+			want, got := passes(false), passes(true)
+			for i, v := range want {
+				if math.Float32bits(v) != math.Float32bits(got[i]) {
+					t.Fatalf("%s: element %d of y (%d), dx (%d) and dw is %v, want %v", name, i, ny, nx, got[i], v)
+				}
+			}
 		}
 	})
 }

@@ -6,6 +6,7 @@ import "math"
 // of the engine's lanes.
 type winogradTransforms[T Float] struct {
 	input    func(tileInput[T])
+	plane    func(tilePlane[T]) // nil in an instruction set without a kernel for it
 	output   func(tileOutput[T])
 	filters  func(tileFilters[T])
 	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of 4x4
@@ -23,14 +24,37 @@ type tileInput[T Float] struct {
 	temp  []T
 }
 
+// tilePlane transforms tiles like tileInput, but from a plane without padding, which begins at
+// src[first]. It prefetches the plane ahead elements further.
+type tilePlane[T Float] struct {
+	src          []T
+	first, ahead int
+	tiles        planeTiles
+	dst          []T
+	point        int
+	temp         []T
+}
+
+// planeTiles says where tiles begin in a plane, which they may hang over. Bit t of masks[6i+j] says
+// whether element (i, j) of tile t is inside; each vector of tiles has 36 masks. The tiles' rows,
+// eight columns each, lie in [least, end).
+type planeTiles struct {
+	at         []int32
+	pitch      int
+	masks      []uint16
+	least, end int
+}
+
 // tileOutput is bias + Aᵀ·m·A, at least least and at most most, for each tile t, with m[i,j] =
-// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart.
+// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart. Kernels may prefetch the
+// tiles ahead elements further.
 type tileOutput[T Float] struct {
 	src               []T
 	point             int
 	dst               []T
 	pitch             int
 	at                []int32
+	ahead             int
 	bias, least, most T
 	temp              []T
 }
@@ -58,9 +82,22 @@ type tileTaps[T Float] struct {
 	temp  []T
 }
 
+// insidePlane says which elements of a tile's input lie in a plane: bit 6i+j is element (i, j)'s.
+func insidePlane(height, width, top, left int) uint64 {
+	inside := uint64(0)
+	for k := range winogradPoints {
+		row, col := top+k/winogradIn, left+k%winogradIn
+		if row >= 0 && row < height && col >= 0 && col < width {
+			inside |= 1 << k
+		}
+	}
+	return inside
+}
+
 func portableWinograd[T Float]() winogradTransforms[T] {
 	return winogradTransforms[T]{
-		tileInputGeneric[T], tileOutputGeneric[T], tileFiltersGeneric[T], tileGradientGeneric[T], tileTapsGeneric[T],
+		input: tileInputGeneric[T], output: tileOutputGeneric[T], filters: tileFiltersGeneric[T],
+		gradient: tileGradientGeneric[T], taps: tileTapsGeneric[T],
 	}
 }
 

@@ -1,9 +1,13 @@
 package kernel
 
+import "math"
+
 const (
 	weightTiles    = 64      // about as many tiles in one block of the sum
 	tiledChannels  = 128     // most input channels of a shard
 	tiledGradients = 1 << 16 // about as many elements of transformed gradients at once
+	planeSets      = 512     // planes a multiple of so many elements apart share sets of the cache
+	mostAhead      = 1 << 15 // most elements of an image that is worth prefetching
 )
 
 // tiledWeights is the gradient of the weights of a 3x3 convolution at stride 1 by F(4x4, 3x3). The
@@ -25,13 +29,16 @@ type tiledWeights[T Float] struct {
 	tilesH, tilesW int
 	images, rows   int // most images, and rows of tiles of each, in a block: all rows, or some of one image
 
-	input    tileLayout
-	channels []int32 // where the input's channels begin
-	pitch    int     // elements from one tile's transformed input to the next
-	offsets  []int32 // of the tiles' transformed input
+	input    tileLayout  // of one image
+	channels []int32     // where the input's channels begin
+	pitch    int         // elements from one tile's transformed input to the next
+	offsets  []int32     // of the tiles' transformed input
+	inPlace  []planeTile // the tiles of an image in x itself; nil if they are always copied
+	planes   []int32     // where x's channels begin
 
 	gradient tileLayout
 	packed   [2][]int32 // see packedOrder; for the rows of the first row tile, and for one row less
+	direct   [2][]int32 // the same in dy itself; nil if its tiles are copied
 	runs     []rowRun
 	ldc      int // elements of a row of the products
 }
@@ -40,6 +47,12 @@ type tiledWeights[T Float] struct {
 type rowRun struct {
 	first, rows int
 	tiles       []rowTile
+}
+
+// planeTile is a tile of a plane, and of those of the other channels.
+type planeTile struct {
+	at    int // where it begins in the plane
+	masks []uint16
 }
 
 // tileBlock is a block of the sum: rows rows of tiles, from row first on, of each of n images.
@@ -51,7 +64,7 @@ type tileLayout struct {
 	paddedPlane
 	top     int // rows of padding
 	border  int // rows by which a tile is higher than the distance to the next
-	lines   int // rows of each image
+	image   int // elements from one image to the next
 	channel int // elements of each channel
 }
 
@@ -80,17 +93,18 @@ func newTiledWeights[T Float](e *engine[T], s ConvShape) *tiledWeights[T] {
 	c.rows = ceilDiv(c.tilesH, ceilDiv(c.tilesH*c.tilesW, weightTiles))
 	c.images = max(1, weightTiles/(c.tilesH*c.tilesW))
 	plane := paddedPlane{height: s.InHeight, width: s.InWidth, left: s.PadLeft}
-	c.input = c.newLayout(plane, s.PadTop, winogradIn-winogradOut)
-	c.gradient = c.newLayout(paddedPlane{height: s.OutHeight(), width: s.OutWidth()}, 0, 0)
+	c.input = c.newLayout(plane, s.PadTop, winogradIn-winogradOut, 1)
+	c.gradient = c.newLayout(paddedPlane{height: s.OutHeight(), width: s.OutWidth()}, 0, 0, c.images)
 	c.planInput(min(in, tiledChannels))
-	c.planGradient()
+	c.planInPlace(min(in, tiledChannels))
+	c.planGradient(s)
 	return c
 }
 
-func (c *tiledWeights[T]) newLayout(p paddedPlane, top, border int) tileLayout {
+func (c *tiledWeights[T]) newLayout(p paddedPlane, top, border, images int) tileLayout {
 	p.pitch = c.tilesW*winogradOut + border
-	lines := c.rows*winogradOut + border
-	return tileLayout{paddedPlane: p, top: top, border: border, lines: lines, channel: c.images * lines * p.pitch}
+	image := (c.rows*winogradOut + border) * p.pitch
+	return tileLayout{paddedPlane: p, top: top, border: border, image: image, channel: images * image}
 }
 
 // planInput plans the transformed input, and the products, of at most n channels.
@@ -108,10 +122,50 @@ func (c *tiledWeights[T]) planInput(n int) {
 	}
 }
 
+// planInPlace plans how the input of n channels is transformed without a copy. Since a vector holds
+// the same tile of 16 channels, channels that share few sets of the cache are copied.
+func (c *tiledWeights[T]) planInPlace(n int) {
+	plane := c.input.height * c.input.width
+	if c.e.winograd.plane == nil || n*plane > math.MaxInt32 || plane%planeSets == 0 {
+		return
+	}
+	for i := range c.channels {
+		c.planes = append(c.planes, int32(min(i, n-1)*plane))
+	}
+	known := map[uint64][]uint16{}
+	for row := range c.tilesH {
+		for col := range c.tilesW {
+			top, left := row*winogradOut-c.input.top, col*winogradOut-c.input.left
+			inside := insidePlane(c.input.height, c.input.width, top, left)
+			masks, ok := known[inside]
+			if !ok {
+				masks = make([]uint16, len(c.channels)/c.e.lane*winogradPoints)
+				for i := range masks {
+					if inside>>(i%winogradPoints)&1 == 1 {
+						masks[i] = math.MaxUint16
+					}
+				}
+				known[inside] = masks
+			}
+			c.inPlace = append(c.inPlace, planeTile{at: top*c.input.width + left, masks: masks})
+		}
+	}
+}
+
 // planGradient plans the transformed gradient and cuts its rows into blocks.
-func (c *tiledWeights[T]) planGradient() {
+func (c *tiledWeights[T]) planGradient(s ConvShape) {
 	tiles := tileRows(c.out, c.e.rows)
-	c.packed[0], c.packed[1] = c.packedOrder(tiles[0].rows), c.packedOrder(tiles[0].rows-1)
+	dy, plane := c.gradient, s.OutHeight()*s.OutWidth()
+	dy.image, dy.channel = c.out*plane, plane
+	whole := s.OutHeight()%winogradOut == 0 && s.OutWidth()%winogradOut == 0
+	near := c.images*dy.image <= math.MaxInt32
+	for i := range c.packed {
+		n := tiles[0].rows - i
+		c.packed[i] = c.packedOrder(c.gradient, n)
+		if whole && near && (c.images == 1 || s.Groups == 1) { // with groups, images lie further apart
+			c.direct[i] = c.packedOrder(dy, n)
+		}
+	}
 	most := max(1, tiledGradients/(winogradPoints*len(c.offsets)*c.e.rows))
 	for len(tiles) > 0 {
 		b := rowRun{first: tiles[0].row}
@@ -125,13 +179,13 @@ func (c *tiledWeights[T]) planGradient() {
 
 // packedOrder lists where the tiles of n channels of the gradient begin, in the order of A in
 // panel: the first tile of every channel, the second, and so on.
-func (c *tiledWeights[T]) packedOrder(n int) []int32 {
+func (c *tiledWeights[T]) packedOrder(l tileLayout, n int) []int32 {
 	var at []int32
 	for image := range c.images {
 		for row := range c.rows {
 			for col := range c.tilesW {
 				for channel := range n {
-					at = append(at, int32(channel*c.gradient.channel+c.gradient.tile(image, row, col)))
+					at = append(at, int32(channel*l.channel+l.tile(image, row, col)))
 				}
 			}
 		}
@@ -144,7 +198,7 @@ func (c *tiledWeights[T]) packedOrder(n int) []int32 {
 
 // tile returns where a tile of a channel begins.
 func (l tileLayout) tile(image, row, col int) int {
-	return (image*l.lines+row*winogradOut)*l.pitch + col*winogradOut
+	return image*l.image + row*winogradOut*l.pitch + col*winogradOut
 }
 
 // copyTiles copies what the tiles of a block read of n channels. src begins at the first channel of
@@ -154,7 +208,7 @@ func copyTiles[T Float](e *engine[T], l tileLayout, k tileBlock, n int, src []T,
 	for i := range k.n {
 		for channel := range n {
 			copyPadded(e, l.paddedPlane, src[i*stride+channel*plane:][:plane], k.first*winogradOut-l.top,
-				k.rows*winogradOut+l.border, dst[channel*l.channel+i*l.lines*l.pitch:])
+				k.rows*winogradOut+l.border, dst[channel*l.channel+i*l.image:])
 		}
 	}
 }
@@ -168,11 +222,10 @@ func (c *tiledWeights[T]) addImages(w *convWeights[T], worker int, b weightBlock
 	for image := b.image; image < b.end; image += together {
 		n := min(together, b.end-image)
 		dy, stride := w.gradient(worker, s, b, image, n)
-		x := w.x[w.sourceAt(image, b):]
 		for first := 0; first < c.tilesH; first += c.rows {
 			rows := min(c.rows, c.tilesH-first)
 			k := tileBlock{n: n, first: first, rows: rows, tiles: n * rows * c.tilesW}
-			c.transformInput(&s.tiled, k, b.n, x, w.shape.InChannels*c.input.height*c.input.width)
+			c.transformInput(&s.tiled, k, b.n, w.x, w.sourceAt(image, b), w.sourceAt(1, b)-w.sourceAt(0, b))
 			for _, r := range c.runs {
 				c.transformGradient(&s.tiled, k, r, dy, stride)
 				products, point := c.productsOf(&s.tiled, r, whole)
@@ -185,22 +238,65 @@ func (c *tiledWeights[T]) addImages(w *convWeights[T], worker int, b weightBlock
 	}
 }
 
-// transformInput packs and transforms a block's input: point after point, tile after tile.
-func (c *tiledWeights[T]) transformInput(s *tiledScratch[T], k tileBlock, channels int, x []T, stride int) {
-	s.input = grow(s.input, len(c.channels)*c.input.channel)
-	copyTiles(c.e, c.input, k, channels, x, stride, s.input)
-	point := c.inputPoint()
-	s.pointsOfInput = grow(s.pointsOfInput, winogradPoints*point)
+// transformInput transforms a block's input: point after point, tile after tile. The first channel
+// of the block's first image begins at x[first]; images are stride apart.
+func (c *tiledWeights[T]) transformInput(s *tiledScratch[T], k tileBlock, channels int, x []T, first, stride int) {
+	s.pointsOfInput = grow(s.pointsOfInput, winogradPoints*c.inputPoint())
 	for i := range k.n {
-		for row := range k.rows {
-			for col := range c.tilesW {
-				t := (i*k.rows+row)*c.tilesW + col
-				c.e.winograd.input(tileInput[T]{
-					src: s.input[c.input.tile(i, row, col):], pitch: c.input.pitch,
-					at: c.channels[:c.e.width(channels)], dst: s.pointsOfInput[t*c.pitch:], point: point,
-					temp: s.temp[:],
-				})
-			}
+		points, at := s.pointsOfInput[i*k.rows*c.tilesW*c.pitch:], first+i*stride
+		if c.readable(c.e.width(channels), at, len(x)) {
+			c.transformInPlace(s, k, channels, x, at, stride, points)
+		} else {
+			c.transformCopy(s, k, channels, x[at:], points)
+		}
+	}
+}
+
+// readable says whether an image's tiles of n channels, the first at src[first], are read in place:
+// all that they read lies in the size elements of src.
+func (c *tiledWeights[T]) readable(n, first, size int) bool {
+	tiles := len(c.inPlace)
+	return tiles > 0 && first+c.inPlace[0].at >= 0 && first+c.inPlace[tiles-1].at+c.tileEnd(n) <= size
+}
+
+// tileEnd returns the elements from the beginning of a tile of x to the end of what is read of it
+// in n channels.
+func (c *tiledWeights[T]) tileEnd(n int) int {
+	return int(c.planes[n-1]) + (winogradIn-1)*c.input.width + winogradCols
+}
+
+// transformInPlace transforms the tiles of an image, whose first channel begins at x[first]. It
+// prefetches the next image, if that is small: since four tiles fill a cache line, each tile does
+// so for every fourth channel.
+func (c *tiledWeights[T]) transformInPlace(
+	s *tiledScratch[T], k tileBlock, channels int, x []T, first, stride int, points []T,
+) {
+	n, plane := c.e.width(channels), c.input.height*c.input.width
+	ahead, next := stride, plane
+	if stride > mostAhead {
+		ahead, next = 0, 0
+	}
+	for i, t := range c.inPlace[k.first*c.tilesW:][:k.rows*c.tilesW] {
+		c.e.winograd.plane(tilePlane[T]{
+			src: x, first: first + t.at, ahead: ahead + i%4*next,
+			tiles: planeTiles{at: c.planes[:n], pitch: c.input.width, masks: t.masks, end: c.tileEnd(n)},
+			dst:   points[i*c.pitch:], point: c.inputPoint(), temp: s.temp[:],
+		})
+	}
+}
+
+// transformCopy copies the tiles of an image, with their padding, and transforms them. Its first
+// channel begins at x[0].
+func (c *tiledWeights[T]) transformCopy(s *tiledScratch[T], k tileBlock, channels int, x, points []T) {
+	s.input = grow(s.input, len(c.channels)*c.input.channel)
+	k.n = 1
+	copyTiles(c.e, c.input, k, channels, x, 0, s.input)
+	for row := range k.rows {
+		for col := range c.tilesW {
+			c.e.winograd.input(tileInput[T]{
+				src: s.input[c.input.tile(0, row, col):], pitch: c.input.pitch, at: c.channels[:c.e.width(channels)],
+				dst: points[(row*c.tilesW+col)*c.pitch:], point: c.inputPoint(), temp: s.temp[:],
+			})
 		}
 	}
 }
@@ -216,13 +312,26 @@ func (c *tiledWeights[T]) transformGradient(s *tiledScratch[T], k tileBlock, r r
 	s.gradient = grow(s.gradient, r.tiles[0].rows*c.gradient.channel)
 	s.pointsOfGradient = grow(s.pointsOfGradient, winogradPoints*point)
 	for _, t := range r.tiles {
-		copyTiles(c.e, c.gradient, k, t.rows, dy[(r.first+t.row)*plane:], stride, s.gradient)
-		at := c.packed[c.runs[0].tiles[0].rows-t.rows]
+		src := dy[(r.first+t.row)*plane:]
+		at, n := c.direct[c.runs[0].tiles[0].rows-t.rows], c.e.width(t.rows*k.tiles)
+		if c.directly(k, t, at) {
+			src = src[k.first*winogradOut*c.gradient.width:]
+		} else {
+			copyTiles(c.e, c.gradient, k, t.rows, src, stride, s.gradient)
+			src, at = s.gradient, c.packed[c.runs[0].tiles[0].rows-t.rows]
+		}
 		c.e.winograd.gradient(tileInput[T]{
-			src: s.gradient, pitch: c.gradient.pitch, at: at[:c.e.width(t.rows*k.tiles)],
-			dst: s.pointsOfGradient[t.row*k.tiles:], point: point, temp: s.temp[:],
+			src: src, pitch: c.gradient.pitch, at: at[:n], dst: s.pointsOfGradient[t.row*k.tiles:], point: point,
+			temp: s.temp[:],
 		})
 	}
+}
+
+// directly says whether a block's tiles are read from dy, at at. What fills the last vector of a
+// block of fewer tiles would lie outside the block, and maybe outside dy.
+func (c *tiledWeights[T]) directly(k tileBlock, t rowTile, at []int32) bool {
+	n := t.rows * k.tiles
+	return at != nil && (n%c.e.lane == 0 || k.n == c.images && k.rows == c.rows)
 }
 
 // gradientPoint returns the elements of each point of the transformed gradient.

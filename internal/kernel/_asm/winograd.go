@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -13,10 +14,15 @@ import (
 const (
 	winogradIn  = 6 // rows and columns of a tile's input
 	winogradOut = 4 // rows and columns of a tile's output
+
+	cacheLine = 64 // bytes
 )
 
 func winograd(s *simd) {
 	winogradInput(s)
+	if s == avx512 { // without mask registers, masking costs as much as copying
+		winogradPlane(s)
+	}
 	winogradOutput(s)
 	winogradFilters(s)
 	winogradGradient(s)
@@ -165,6 +171,66 @@ func winogradInput(s *simd) {
 	})
 }
 
+// winogradPlane is winogradInput for tiles that hang over the edges of their planes. What lies
+// outside may be any number, even NaN: masks clear it.
+func winogradPlane(s *simd) {
+	TEXT("winogradPlane"+s.name, NOSPLIT, strings.TrimSuffix(tilesSignature, ")")+", masks *uint16, ahead int)")
+	Pragma("noescape")
+	doc("winogradPlane" + s.name + " is winogradInput" + s.name + ", but column j of row i of a vector of tiles is " +
+		"zero where masks[6·i+j] has no bit. A vector has 36 masks. It prefetches the tiles ahead elements further.")
+	s.transformTiles(winogradIn, func() tileTransform {
+		k := s.inputConstants()
+		masks := Load(Param("masks"), GP64())
+		ahead := Load(Param("ahead"), GP64())
+		SHLQ(Imm(2), ahead)
+		return tileTransform{
+			load: func(src, at reg.Register) []reg.VecVirtual {
+				s.prefetchTiles(src, at, ahead, 16) // the first columns may be padding, in another line
+				x := s.maskedColumns(s.loadTiles(src, at, 0), winogradOut, masks)
+				right := s.loadTiles(src, at, 16)
+				ADDQ(Imm(2*winogradOut), masks)
+				x = append(x, s.maskedColumns(right, winogradIn-winogradOut, masks)...)
+				ADDQ(Imm(2*(winogradIn-winogradOut)), masks)
+				return x
+			},
+			points: func(x []reg.VecVirtual) []reg.VecVirtual { return s.inputPoints(k, x) },
+		}
+	})
+}
+
+// prefetchTiles prefetches a row of a vector of tiles, ahead bytes further. Four tiles side by side
+// fill a cache line.
+func (s *simd) prefetchTiles(row, at, ahead reg.Register, disp int) {
+	next, offset := GP64(), GP64()
+	LEAQ(Mem{Base: row, Index: ahead, Scale: 1}, next)
+	for l := range s.lanes / 4 {
+		MOVLQSX(Mem{Base: at, Disp: 16 * l}, offset)
+		PREFETCHT0(Mem{Base: next, Index: offset, Scale: 4, Disp: disp})
+	}
+}
+
+// maskedColumns returns the first n columns of quad, zero in the lanes that a column's mask lacks.
+func (s *simd) maskedColumns(row []reg.VecVirtual, n int, masks reg.Register) []reg.VecVirtual {
+	col := s.vectors(n)
+	k := []reg.Register{reg.K1, reg.K2, reg.K3, reg.K4}
+	for j := range col {
+		KMOVW(Mem{Base: masks, Disp: 2 * j}, k[j])
+	}
+	const low, high = 0x44, 0xee // pairs of both sources
+	for j := 0; j < n; j += 2 {
+		unpack := VUNPCKLPS
+		if j == 2 {
+			unpack = VUNPCKHPS
+		}
+		ab, cd := s.vec(), s.vec()
+		unpack(row[1], row[0], ab)
+		unpack(row[3], row[2], cd)
+		VSHUFPS_Z(Imm(low), cd, ab, k[j], col[j])
+		VSHUFPS_Z(Imm(high), cd, ab, k[j+1], col[j+1])
+	}
+	return col
+}
+
 const tilesSignature = "func(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)"
 
 // tileTransform loads a row of a vector of tiles, one vector for each column, and transforms a row
@@ -273,16 +339,19 @@ func (s *simd) outputPoints(k outputConstants, m []reg.VecVirtual) []reg.VecVirt
 
 func winogradOutput(s *simd) {
 	TEXT("winogradOutput"+s.name, NOSPLIT,
-		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, bias, least, most float32)")
+		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, ahead int, "+
+			"bias, least, most float32)")
 	Pragma("noescape")
 	doc("winogradOutput" + s.name + " transforms n tiles back, a positive multiple of the lanes. Element (i, j) of " +
 		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the result " +
-		"plus bias, at least least and at most most. temp has 24 vectors.")
+		"plus bias, at least least and at most most. It prefetches the tiles ahead elements further. temp has 24 vectors.")
 	n := Load(Param("n"), GP64())
 	src := Load(Param("src"), GP64())
 	at := Load(Param("at"), GP64())
 	pitch := Load(Param("pitch"), GP64())
 	SHLQ(Imm(2), pitch)
+	ahead := Load(Param("ahead"), GP64())
+	SHLQ(Imm(2), ahead)
 	point := Load(Param("point"), GP64())
 	SHLQ(Imm(2), point)
 	point6 := times6(point)
@@ -296,6 +365,7 @@ func winogradOutput(s *simd) {
 		m := s.vectors(winogradIn)
 		for i := range m {
 			VMOVUPS(in.at(i), m[i])
+			PREFETCHT0(in.at(i).Offset(cacheLine)) // processors don't foresee so many rows
 		}
 		for i, v := range s.outputPoints(k, m) {
 			VMOVUPS(v, Mem{Base: temp, Disp: i * winogradIn * s.bytes()})
@@ -318,6 +388,7 @@ func winogradOutput(s *simd) {
 			VMINPS(y[j], most, y[j])
 		}
 		s.storeTiles(s.quad(y), dst, at)
+		s.prefetchTiles(dst, at, ahead, 0)
 		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
 		ADDQ(pitch, dst)
 	})
