@@ -344,7 +344,8 @@ func winogradOutput(s *simd) {
 	Pragma("noescape")
 	doc("winogradOutput" + s.name + " transforms n tiles back, a positive multiple of the lanes. Element (i, j) of " +
 		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the result " +
-		"plus bias, at least least and at most most. It prefetches the tiles ahead elements further. temp has 24 vectors.")
+		"plus bias, at least least and at most most. It prefetches the tiles ahead elements further. temp has 24 " +
+		"vectors.")
 	n := Load(Param("n"), GP64())
 	src := Load(Param("src"), GP64())
 	at := Load(Param("at"), GP64())
