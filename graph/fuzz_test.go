@@ -55,8 +55,8 @@ func FuzzParseSpec(f *testing.F) {
 // requireLine checks that LoadSpec of an invalid spec's text returns an error with a line of the
 // text.
 func requireLine(t *testing.T, path string, text []byte, spec *graph.Spec) {
-	_, misfit := graph.Summarize(spec)
-	if misfit == nil {
+	_, invalid := graph.Summarize(spec)
+	if invalid == nil {
 		return
 	}
 	require.NoError(t, os.WriteFile(path, text, 0o600))

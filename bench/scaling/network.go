@@ -110,7 +110,7 @@ func (p *absentPeers) note(e event) {
 	p.events, p.times = append(p.events, e), append(p.times, time.Since(p.began))
 }
 
-// exchanges returns the exchanges of a step among so many ranks. It measures when they are in the
+// exchanges returns the exchanges of a step among the ranks. It measures when they are in the
 // computation of this machine.
 func exchanges(w workload, ranks int) (timeline, error) {
 	peers := &absentPeers{ranks: ranks}

@@ -157,7 +157,7 @@ func measureRank(w workload, world *mpi.World) (measurement, error) {
 	return m, err
 }
 
-// timeGather returns the median time of a Gather of so many bytes, half of which each of two ranks
+// timeGather returns the median time of a Gather of this many bytes, half of which each of two ranks
 // has.
 func timeGather(p ops.Peers, bytes int) (time.Duration, error) {
 	const times = 21

@@ -6,7 +6,7 @@ const (
 	weightTiles    = 64      // about as many tiles in one block of the sum
 	tiledChannels  = 128     // most input channels of a shard
 	tiledGradients = 1 << 16 // about as many elements of transformed gradients at once
-	planeSets      = 512     // planes a multiple of so many elements apart share sets of the cache
+	planeSets      = 512     // planes a multiple of this many elements apart share sets of the cache
 	mostAhead      = 1 << 15 // most elements of an image that is worth prefetching
 )
 

@@ -61,7 +61,7 @@ func changedCopy(t *testing.T, form dataset.Form) string {
 	return dir
 }
 
-// TestAsStoredIsRemembered: a run on EMNIST's files as they are stored goes on with -resume alone,
+// TestAsStoredIsRemembered: a run on EMNIST's files as they are stored continues with -resume alone,
 // and one on upright images isn't resumed with others.
 func TestAsStoredIsRemembered(t *testing.T) {
 	data, dir := t.TempDir(), t.TempDir()

@@ -366,7 +366,7 @@ func winogradOutput(s *simd) {
 		m := s.vectors(winogradIn)
 		for i := range m {
 			VMOVUPS(in.at(i), m[i])
-			PREFETCHT0(in.at(i).Offset(cacheLine)) // processors don't foresee so many rows
+			PREFETCHT0(in.at(i).Offset(cacheLine)) // hardware prefetchers follow fewer rows
 		}
 		for i, v := range s.outputPoints(k, m) {
 			VMOVUPS(v, Mem{Base: temp, Disp: i * winogradIn * s.bytes()})
