@@ -157,8 +157,8 @@ func measureRank(w workload, world *mpi.World) (measurement, error) {
 	return m, err
 }
 
-// timeGather returns the median time of a Gather of this many bytes, half of which each of two ranks
-// has.
+// timeGather returns the median time of a Gather of this many bytes. Each of two ranks has half of
+// them.
 func timeGather(p ops.Peers, bytes int) (time.Duration, error) {
 	const times = 21
 	data, at := make([]byte, bytes), []int{0, bytes / 2, bytes}

@@ -61,8 +61,8 @@ func changedCopy(t *testing.T, form dataset.Form) string {
 	return dir
 }
 
-// TestAsStoredIsRemembered: a run on EMNIST's files as they are stored continues with -resume alone,
-// and one on upright images isn't resumed with others.
+// TestAsStoredIsRemembered: a run on EMNIST's files as they are stored continues with -resume
+// alone, and one on upright images isn't resumed with others.
 func TestAsStoredIsRemembered(t *testing.T) {
 	data, dir := t.TempDir(), t.TempDir()
 	writeIDX(t, data, "emnist-letters-train", 200)
