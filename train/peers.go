@@ -13,7 +13,7 @@ import (
 )
 
 // newPart returns the part of each batch that this process computes, or nil for all of it at once.
-func (t *Trainer) newPart(peers *timedPeers) (*ops.Part, error) {
+func (t *Trainer) newPart(peers *ranks.Timed) (*ops.Part, error) {
 	ofPeers, turns := t.batch(), 1
 	if t.Peers != nil {
 		_, n := t.Peers.Rank()

@@ -9,6 +9,7 @@ import (
 	"convgraph/graph"
 	"convgraph/ops"
 	"convgraph/train/dataset"
+	"convgraph/train/ranks"
 )
 
 // Run trains to the last epoch, or until a callback stops it. When the context is done, it notifies
@@ -46,7 +47,7 @@ type run struct {
 	state  State
 	step   *graph.Step
 	part   *ops.Part // this process's part of each batch; nil: all of it
-	peers  *timedPeers
+	peers  *ranks.Timed
 	speed  speedometer
 	loader *dataset.Loader
 	mixer  mixer
@@ -62,7 +63,7 @@ func (t *Trainer) start() (*run, error) {
 		return nil, err
 	}
 	batch := t.batch()
-	peers := &timedPeers{Peers: t.Peers}
+	peers := &ranks.Timed{Peers: t.Peers}
 	part, err := t.newPart(peers)
 	if err != nil {
 		return nil, err
@@ -124,7 +125,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 		return err
 	}
 	i, turn := done, 0
-	r.speed.begin(time.Now(), r.peers.spent)
+	r.speed.begin(time.Now(), r.peers.Spent)
 	for batch, err := range r.loader.Epoch(dataset.ForEpoch(r.Train, epoch), r.ownImages(order[done*r.state.Batch:])) {
 		if err != nil {
 			return err
@@ -140,7 +141,7 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 			continue
 		}
 		i, turn = i+1, 0
-		r.speed.step(r.turns()*len(batch.Labels), time.Now(), r.peers.spent)
+		r.speed.step(r.turns()*len(batch.Labels), time.Now(), r.peers.Spent)
 		if err := r.together(ctx, r.learn(loss, i)); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"convgraph/internal/xmath"
-	"convgraph/ops"
 )
 
 // A RankSpeed is how fast one of the processes of a training computes.
@@ -14,29 +13,6 @@ type RankSpeed struct {
 	ImagesPerSecond float64 // of its own part of each batch
 	Waiting         float64 // share of its time in exchanges with the others, most of it waiting for them
 }
-
-// timedPeers measures the time that a process spends in exchanges.
-type timedPeers struct {
-	ops.Peers
-	spent time.Duration
-}
-
-func (p *timedPeers) BeginGather(data []byte, at []int) (call int, err error) {
-	defer p.time(time.Now())
-	return p.Peers.BeginGather(data, at)
-}
-
-func (p *timedPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
-	defer p.time(time.Now())
-	return p.Peers.BeginExchange(send, sendAt, receive, receiveAt)
-}
-
-func (p *timedPeers) Finish(call int) error {
-	defer p.time(time.Now())
-	return p.Peers.Finish(call)
-}
-
-func (p *timedPeers) time(began time.Time) { p.spent += time.Since(began) }
 
 // speedWindow is the time over which a speed is measured.
 const speedWindow = time.Second

@@ -12,6 +12,7 @@ import (
 	"convgraph/internal/kernel"
 	"convgraph/internal/mpi"
 	"convgraph/ops"
+	"convgraph/train/ranks"
 )
 
 // rankedWorkloads are the trainings that ranks share, with the number of steps to measure.
@@ -142,7 +143,7 @@ func measureChild(model string) error {
 }
 
 func measureRank(w workload, world *mpi.World) (measurement, error) {
-	timed := &timedPeers{Peers: world}
+	timed := &ranks.Timed{Peers: world}
 	m, err := measureSteps(w, timed)
 	if err != nil {
 		return m, err
@@ -178,7 +179,7 @@ func timeGather(p ops.Peers, bytes int) (time.Duration, error) {
 	return all[times/2], nil
 }
 
-func measureSteps(w workload, peers *timedPeers) (m measurement, err error) {
+func measureSteps(w workload, peers *ranks.Timed) (m measurement, err error) {
 	var others ops.Peers
 	if peers != nil {
 		others = peers
@@ -191,7 +192,7 @@ func measureSteps(w workload, peers *timedPeers) (m measurement, err error) {
 	for i := range w.steps + 1 {
 		began, spent := time.Now(), time.Duration(0)
 		if peers != nil {
-			spent = peers.spent
+			spent = peers.Spent
 		}
 		if err := gradients(); err != nil {
 			return m, err
@@ -205,7 +206,7 @@ func measureSteps(w workload, peers *timedPeers) (m measurement, err error) {
 		}
 		steps, updates = append(steps, time.Since(began)), append(updates, time.Since(computed))
 		if peers != nil {
-			exchanges = append(exchanges, peers.spent-spent)
+			exchanges = append(exchanges, peers.Spent-spent)
 		}
 	}
 	m = measurement{Step: medianTime(steps), Update: medianTime(updates)}
@@ -219,29 +220,3 @@ func medianTime(times []time.Duration) time.Duration {
 	slices.Sort(times)
 	return times[len(times)/2]
 }
-
-// timedPeers measures the time in exchanges.
-type timedPeers struct {
-	ops.Peers
-	spent time.Duration
-}
-
-// BeginGather adds its time to the time spent.
-func (p *timedPeers) BeginGather(data []byte, at []int) (call int, err error) {
-	defer p.time(time.Now())
-	return p.Peers.BeginGather(data, at)
-}
-
-// BeginExchange adds its time to the time spent.
-func (p *timedPeers) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error) {
-	defer p.time(time.Now())
-	return p.Peers.BeginExchange(send, sendAt, receive, receiveAt)
-}
-
-// Finish adds its time to the time spent.
-func (p *timedPeers) Finish(call int) error {
-	defer p.time(time.Now())
-	return p.Peers.Finish(call)
-}
-
-func (p *timedPeers) time(began time.Time) { p.spent += time.Since(began) }
