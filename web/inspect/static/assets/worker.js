@@ -4,6 +4,7 @@
 importScripts("wasm_exec.js");
 
 const ready = open();
+ready.catch(() => {}); // each request's answer says why; before the first one nobody awaits ready
 
 async function open() {
   const go = new Go();
