@@ -20,11 +20,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"convgraph/internal/cli"
-	"convgraph/internal/testutil"
 	"convgraph/train"
 )
 
-var kills = flag.Int("kills", 50, "how often TestKilledAtAnyMoment kills the program")
+var kills = flag.Int("kills", 25, "how often TestKilledAtAnyMoment kills the program")
 
 // TestKilledAtAnyMoment kills the real program at random moments, -kills times by SIGKILL and some
 // more by SIGTERM. Each time the same command resumes. Every training ends with the bytes of one
@@ -35,14 +34,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no signals")
 	}
-	times := *kills
-	if testutil.RaceEnabled {
-		times = min(times, 10)
-	}
 	trainings := killedTrainings(t)
 	for i, name := range slices.Sorted(maps.Keys(trainings)) {
 		t.Run(name, func(t *testing.T) {
-			endAtRandom(t, trainings[name], (times+i)/len(trainings), rand.New(rand.NewPCG(1, uint64(i))))
+			endAtRandom(t, trainings[name], (*kills+i)/len(trainings), rand.New(rand.NewPCG(1, uint64(i))))
 		})
 	}
 }
