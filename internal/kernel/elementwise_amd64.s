@@ -5140,7 +5140,7 @@ DATA quad0000000094d049bb<>+0(SB)/8, $0x0000000094d049bb
 GLOBL quad0000000094d049bb<>(SB), RODATA|NOPTR, $8
 
 // func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -5152,20 +5152,23 @@ TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Y1
 	VBROADCASTSS most+80(FP), Y2
 	MOVQ         rows+0(FP), R9
-	MOVQ         AX, R10
-	ANDQ         $-8, R10
 	MOVQ         AX, CX
-	SUBQ         R10, CX
-	LEAQ         firstLanes<>+0(SB), SI
-	NEGQ         CX
-	VMOVUPS      32(SI)(CX*4), Y3
+	ANDQ         $-8, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	LEAQ         firstLanes<>+0(SB), CX
+	NEGQ         SI
+	VMOVUPS      32(CX)(SI*4), Y3
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R10
-	JEQ  part
+	LEAQ -8(AX), R10
+	CMPQ R10, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R10
+	CMOVQGT R10, CX
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
@@ -5193,37 +5196,36 @@ tapofwhole:
 	LEAQ         (R11)(R11*2), R12
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
+	VMAXPS       Y5, Y1, Y5
+	VMINPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y1, Y7
+	VMINPS       Y7, Y2, Y7
 	VMOVUPS      Y4, (SI)
-	VMAXPS       Y5, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMOVUPS      Y4, (SI)(R11*1)
-	VMAXPS       Y6, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMOVUPS      Y4, (SI)(R11*2)
-	VMAXPS       Y7, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMOVUPS      Y4, (SI)(R12*1)
+	VMOVUPS      Y5, (SI)(R11*1)
+	VMOVUPS      Y6, (SI)(R11*2)
+	VMOVUPS      Y7, (SI)(R12*1)
 	ADDQ         $0x08, CX
-	CMPQ         CX, R10
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y0, Y7
-	MOVQ    weights+56(FP), R11
-	MOVQ    taps+48(FP), R12
-	MOVQ    n+40(FP), R13
+	MOVQ    weights+56(FP), R10
+	MOVQ    taps+48(FP), R11
+	MOVQ    n+40(FP), R12
 
 tapofpart:
-	MOVLQSX      (R12), SI
+	MOVLQSX      (R11), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Y8
-	ADDQ         $0x04, R11
+	VBROADCASTSS (R10), Y8
+	ADDQ         $0x04, R10
 	VMASKMOVPS   (SI), Y3, Y9
 	VFMADD231PS  Y9, Y8, Y4
 	VMASKMOVPS   (SI)(DI*1), Y3, Y9
@@ -5232,26 +5234,47 @@ tapofpart:
 	VFMADD231PS  Y9, Y8, Y6
 	VMASKMOVPS   (SI)(R8*1), Y3, Y9
 	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         $0x08, R12
-	DECQ         R13
+	ADDQ         $0x08, R11
+	DECQ         R12
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), R11
+	LEAQ         (SI)(SI*2), R10
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)
-	VMAXPS       Y5, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)(SI*1)
-	VMAXPS       Y6, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)(SI*2)
-	VMAXPS       Y7, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)(R11*1)
+	VMAXPS       Y5, Y1, Y5
+	VMINPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y1, Y7
+	VMINPS       Y7, Y2, Y7
+	CMPQ         AX, $0x04
+	JLT          short
+	LEAQ         indices<>+0(SB), R11
+	VMOVDQU      -16(R11)(AX*4), Y8
+	VMOVUPS      X4, (CX)
+	VPERMPS      Y4, Y8, Y4
+	VMOVUPS      X5, (CX)(SI*1)
+	VPERMPS      Y5, Y8, Y5
+	VMOVUPS      X6, (CX)(SI*2)
+	VPERMPS      Y6, Y8, Y6
+	VMOVUPS      X7, (CX)(R10*1)
+	VPERMPS      Y7, Y8, Y7
+	LEAQ         -16(CX)(AX*4), CX
+	VMOVUPS      X4, (CX)
+	VMOVUPS      X5, (CX)(SI*1)
+	VMOVUPS      X6, (CX)(SI*2)
+	VMOVUPS      X7, (CX)(R10*1)
+	JMP          stored
 
+short:
+	VMASKMOVPS Y4, Y3, (CX)
+	VMASKMOVPS Y5, Y3, (CX)(SI*1)
+	VMASKMOVPS Y6, Y3, (CX)(SI*2)
+	VMASKMOVPS Y7, Y3, (CX)(R10*1)
+
+stored:
 done:
 	MOVQ step+16(FP), CX
 	LEAQ (DX)(CX*4), DX
@@ -5268,8 +5291,26 @@ done:
 	VZEROUPPER
 	RET
 
+DATA indices<>+0(SB)/4, $0x00000000
+DATA indices<>+4(SB)/4, $0x00000001
+DATA indices<>+8(SB)/4, $0x00000002
+DATA indices<>+12(SB)/4, $0x00000003
+DATA indices<>+16(SB)/4, $0x00000004
+DATA indices<>+20(SB)/4, $0x00000005
+DATA indices<>+24(SB)/4, $0x00000006
+DATA indices<>+28(SB)/4, $0x00000007
+DATA indices<>+32(SB)/4, $0x00000008
+DATA indices<>+36(SB)/4, $0x00000009
+DATA indices<>+40(SB)/4, $0x0000000a
+DATA indices<>+44(SB)/4, $0x0000000b
+DATA indices<>+48(SB)/4, $0x0000000c
+DATA indices<>+52(SB)/4, $0x0000000d
+DATA indices<>+56(SB)/4, $0x0000000e
+DATA indices<>+60(SB)/4, $0x0000000f
+GLOBL indices<>(SB), RODATA|NOPTR, $64
+
 // func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -5281,20 +5322,23 @@ TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Y1
 	VBROADCASTSS most+80(FP), Y2
 	MOVQ         rows+0(FP), DI
-	MOVQ         AX, R8
-	ANDQ         $-8, R8
 	MOVQ         AX, CX
-	SUBQ         R8, CX
-	LEAQ         firstLanes<>+0(SB), SI
-	NEGQ         CX
-	VMOVUPS      32(SI)(CX*4), Y3
+	ANDQ         $-8, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	LEAQ         firstLanes<>+0(SB), CX
+	NEGQ         SI
+	VMOVUPS      32(CX)(SI*4), Y3
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R8
-	JEQ  part
+	LEAQ -8(AX), R8
+	CMPQ R8, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R8
+	CMOVQGT R8, CX
 	VMOVAPS Y0, Y4
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
@@ -5318,27 +5362,26 @@ tapofwhole:
 	VMINPS       Y4, Y2, Y4
 	VMOVUPS      Y4, (SI)
 	ADDQ         $0x08, CX
-	CMPQ         CX, R8
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Y0, Y4
-	MOVQ    weights+56(FP), R9
-	MOVQ    taps+48(FP), R10
-	MOVQ    n+40(FP), R11
+	MOVQ    weights+56(FP), R8
+	MOVQ    taps+48(FP), R9
+	MOVQ    n+40(FP), R10
 
 tapofpart:
-	MOVLQSX      (R10), SI
+	MOVLQSX      (R9), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Y5
-	ADDQ         $0x04, R9
+	VBROADCASTSS (R8), Y5
+	ADDQ         $0x04, R8
 	VMASKMOVPS   (SI), Y3, Y6
 	VFMADD231PS  Y6, Y5, Y4
-	ADDQ         $0x08, R10
-	DECQ         R11
+	ADDQ         $0x08, R9
+	DECQ         R10
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI
@@ -5346,8 +5389,20 @@ tapofpart:
 	LEAQ         (SI)(SI*2), SI
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)
+	CMPQ         AX, $0x04
+	JLT          short
+	LEAQ         indices<>+0(SB), SI
+	VMOVDQU      -16(SI)(AX*4), Y5
+	VMOVUPS      X4, (CX)
+	VPERMPS      Y4, Y5, Y4
+	LEAQ         -16(CX)(AX*4), CX
+	VMOVUPS      X4, (CX)
+	JMP          stored
 
+short:
+	VMASKMOVPS Y4, Y3, (CX)
+
+stored:
 done:
 	MOVQ step+16(FP), CX
 	LEAQ (DX)(CX*4), DX
@@ -10564,7 +10619,7 @@ DATA quade3779b97f4a7c150<>+0(SB)/8, $0xe3779b97f4a7c150
 GLOBL quade3779b97f4a7c150<>(SB), RODATA|NOPTR, $8
 
 // func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -10576,20 +10631,23 @@ TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Z1
 	VBROADCASTSS most+80(FP), Z2
 	MOVQ         rows+0(FP), R9
-	MOVQ         AX, R10
-	ANDQ         $-16, R10
 	MOVQ         AX, CX
-	SUBQ         R10, CX
-	MOVQ         $-1, SI
-	BZHIQ        CX, SI, SI
-	KMOVW        SI, K1
+	ANDQ         $-16, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	MOVQ         $-1, CX
+	BZHIQ        SI, CX, CX
+	KMOVW        CX, K1
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R10
-	JEQ  part
+	LEAQ -16(AX), R10
+	CMPQ R10, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R10
+	CMOVQGT R10, CX
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
@@ -10617,37 +10675,36 @@ tapofwhole:
 	LEAQ         (R11)(R11*2), R12
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VMAXPS       Z5, Z1, Z5
+	VMINPS       Z5, Z2, Z5
+	VMAXPS       Z6, Z1, Z6
+	VMINPS       Z6, Z2, Z6
 	VMOVUPS      Z3, (SI)
-	VMAXPS       Z4, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, (SI)(R11*1)
-	VMAXPS       Z5, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, (SI)(R11*2)
-	VMAXPS       Z6, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, (SI)(R12*1)
+	VMOVUPS      Z4, (SI)(R11*1)
+	VMOVUPS      Z5, (SI)(R11*2)
+	VMOVUPS      Z6, (SI)(R12*1)
 	ADDQ         $0x10, CX
-	CMPQ         CX, R10
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	MOVQ    weights+56(FP), R11
-	MOVQ    taps+48(FP), R12
-	MOVQ    n+40(FP), R13
+	MOVQ    weights+56(FP), R10
+	MOVQ    taps+48(FP), R11
+	MOVQ    n+40(FP), R12
 
 tapofpart:
-	MOVLQSX      (R12), SI
+	MOVLQSX      (R11), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Z7
-	ADDQ         $0x04, R11
+	VBROADCASTSS (R10), Z7
+	ADDQ         $0x04, R10
 	VMOVUPS.Z    (SI), K1, Z8
 	VFMADD231PS  Z8, Z7, Z3
 	VMOVUPS.Z    (SI)(DI*1), K1, Z8
@@ -10656,25 +10713,25 @@ tapofpart:
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS.Z    (SI)(R8*1), K1, Z8
 	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         $0x08, R12
-	DECQ         R13
+	ADDQ         $0x08, R11
+	DECQ         R12
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), R11
+	LEAQ         (SI)(SI*2), R10
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VMAXPS       Z5, Z1, Z5
+	VMINPS       Z5, Z2, Z5
+	VMAXPS       Z6, Z1, Z6
+	VMINPS       Z6, Z2, Z6
 	VMOVUPS      Z3, K1, (CX)
-	VMAXPS       Z4, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, K1, (CX)(SI*1)
-	VMAXPS       Z5, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, K1, (CX)(SI*2)
-	VMAXPS       Z6, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, K1, (CX)(R11*1)
+	VMOVUPS      Z4, K1, (CX)(SI*1)
+	VMOVUPS      Z5, K1, (CX)(SI*2)
+	VMOVUPS      Z6, K1, (CX)(R10*1)
 
 done:
 	MOVQ step+16(FP), CX
@@ -10693,7 +10750,7 @@ done:
 	RET
 
 // func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -10705,20 +10762,23 @@ TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Z1
 	VBROADCASTSS most+80(FP), Z2
 	MOVQ         rows+0(FP), DI
-	MOVQ         AX, R8
-	ANDQ         $-16, R8
 	MOVQ         AX, CX
-	SUBQ         R8, CX
-	MOVQ         $-1, SI
-	BZHIQ        CX, SI, SI
-	KMOVW        SI, K1
+	ANDQ         $-16, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	MOVQ         $-1, CX
+	BZHIQ        SI, CX, CX
+	KMOVW        CX, K1
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R8
-	JEQ  part
+	LEAQ -16(AX), R8
+	CMPQ R8, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R8
+	CMOVQGT R8, CX
 	VMOVAPS Z0, Z3
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
@@ -10742,27 +10802,26 @@ tapofwhole:
 	VMINPS       Z3, Z2, Z3
 	VMOVUPS      Z3, (SI)
 	ADDQ         $0x10, CX
-	CMPQ         CX, R8
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Z0, Z3
-	MOVQ    weights+56(FP), R9
-	MOVQ    taps+48(FP), R10
-	MOVQ    n+40(FP), R11
+	MOVQ    weights+56(FP), R8
+	MOVQ    taps+48(FP), R9
+	MOVQ    n+40(FP), R10
 
 tapofpart:
-	MOVLQSX      (R10), SI
+	MOVLQSX      (R9), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Z4
-	ADDQ         $0x04, R9
+	VBROADCASTSS (R8), Z4
+	ADDQ         $0x04, R8
 	VMOVUPS.Z    (SI), K1, Z5
 	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         $0x08, R10
-	DECQ         R11
+	ADDQ         $0x08, R9
+	DECQ         R10
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI

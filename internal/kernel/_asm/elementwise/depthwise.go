@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -55,6 +56,7 @@ func weighTaps(s *simd, rows int) {
 	doc(fmt.Sprintf("%s sets y to bias plus the sum of n taps of x times their weights, at least least and at most "+
 		"most, for %d·rows rows; rows, cols and n are positive.", name, rows))
 	b := newBand(s)
+	b.twice = true
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	at := GP64()
 	in := newBlock(at, "step")
@@ -77,13 +79,54 @@ func weighTaps(s *simd, rows int) {
 		LEAQ(b.here(y), to)
 		out := newBlock(to, "outStep")
 		for i := range rows {
-			l.store(s.min(most, s.max(least, sums[i])), out.row(i))
+			sums[i] = s.min(most, s.max(least, sums[i]))
 		}
+		l.storeRows(b.cols, sums[:rows], out)
 	}, func() {
 		forwardRows(rows, "step", x)
 		forwardRows(rows, "outStep", y)
 	})
 }
+
+// storeRows stores one vector of each row of a block. The mask, if there is one, has cols lanes. On
+// some processors with AVX2 masked stores take a dozen cycles, so four lanes or more are stored as
+// the first four and the last four.
+func (l lanes) storeRows(cols reg.Register, rows []vec, out block) {
+	if l.mask == nil || l.s != avx2 {
+		for i, v := range rows {
+			l.store(v, out.row(i))
+		}
+		return
+	}
+	CMPQ(cols, Imm(4))
+	JLT(LabelRef("short"))
+	lastFour, table := l.s.vec(), GP64()
+	LEAQ(tableOfIndices(), table)
+	VMOVDQU(Mem{Base: table, Index: cols, Scale: 4, Disp: -16}, lastFour)
+	for i, v := range rows {
+		VMOVUPS(v.AsX(), out.row(i))
+		VPERMPS(v, lastFour, v)
+	}
+	LEAQ(Mem{Base: out.base, Index: cols, Scale: 4, Disp: -16}, out.base)
+	for i, v := range rows {
+		VMOVUPS(v.AsX(), out.row(i))
+	}
+	JMP(LabelRef("stored"))
+	Label("short")
+	for i, v := range rows {
+		l.store(v, out.row(i))
+	}
+	Label("stored")
+}
+
+// tableOfIndices is the words 0, 1, 2, …
+var tableOfIndices = sync.OnceValue(func() Mem {
+	table := GLOBL("indices", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(i))
+	}
+	return table
+})
 
 // fma adds a times the memory operand b to c.
 func (l lanes) fma(a vec, b Mem, c vec) {

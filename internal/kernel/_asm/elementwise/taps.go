@@ -17,11 +17,13 @@ func taps(s *simd) {
 }
 
 // band walks over rows of results, a vector at a time; a partial vector at the end of a row is one
-// masked iteration.
+// masked iteration. If the results may be computed twice, only rows shorter than a vector need that:
+// else the last vector overlaps the one before it.
 type band struct {
-	s    *simd
-	cols reg.GPVirtual
-	at   reg.GPVirtual // elements done in this row
+	s     *simd
+	cols  reg.GPVirtual
+	at    reg.GPVirtual // elements done in this row
+	twice bool
 }
 
 func newBand(s *simd) *band {
@@ -44,6 +46,10 @@ func (b *band) loops(turn func(l lanes), next func()) {
 	MOVQ(b.cols, rest)
 	SUBQ(whole, rest)
 	part := b.s.first(rest, 0)
+	if b.twice {
+		b.overlapping(rows, part, turn, next)
+		return
+	}
 	Label("row")
 	XORQ(b.at, b.at)
 	CMPQ(b.at, whole)
@@ -56,6 +62,30 @@ func (b *band) loops(turn func(l lanes), next func()) {
 	Label("part")
 	CMPQ(b.at, b.cols)
 	JEQ(LabelRef("done"))
+	turn(part)
+	Label("done")
+	next()
+	DECQ(rows)
+	JNE(LabelRef("row"))
+}
+
+// overlapping is loops for results that may be computed twice.
+func (b *band) overlapping(rows reg.Register, part lanes, turn func(l lanes), next func()) {
+	last := GP64()
+	Label("row")
+	XORQ(b.at, b.at)
+	LEAQ(Mem{Base: b.cols, Disp: -b.s.lanes}, last)
+	CMPQ(last, Imm(0))
+	JLT(LabelRef("part"))
+	Label("whole")
+	CMPQ(b.at, last)
+	CMOVQGT(last, b.at)
+	turn(lanes{s: b.s})
+	ADDQ(Imm(uint64(b.s.lanes)), b.at)
+	CMPQ(b.at, b.cols)
+	JLT(LabelRef("whole"))
+	JMP(LabelRef("done"))
+	Label("part")
 	turn(part)
 	Label("done")
 	next()
