@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -424,6 +425,34 @@ func sameBitsAnywhere(t *testing.T, s ConvShape) {
 			}
 		}
 	})
+}
+
+// TestConvBitsDoNotDependOnBatch computes images together and alone. Alone, those with few pixels read
+// their weights where they lie.
+func TestConvBitsDoNotDependOnBatch(t *testing.T) {
+	for _, name := range []string{
+		"1x1, many channels", "1x1, sum in blocks", "1x1, padded", "1x1 strided", "padding", "groups", "sum in blocks",
+		"dilated strided", "one pixel",
+	} {
+		s := convShapes[name]
+		one := s.withDefaults()
+		one.Batch, s.Batch = 1, max(imageShards, rowsBlock/(one.OutHeight()*one.OutWidth())+1)
+		r := newRand(28)
+		nx, nw, ny := one.sizes()
+		x, w, dy, bias := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny),
+			random[float32](r, s.OutChannels)
+		forEachISA(t, func(t *testing.T) {
+			alone := NewConv[float32](one)
+			assert.Equal(t, alone.e.rowMajor, alone.forwardPass().inRows, name)
+			assert.False(t, NewConv[float32](s).forwardPass().inRows, name)
+			want := convPasses(one, x, w, bias, dy)
+			all := convPasses(s, slices.Repeat(x, s.Batch), w, bias, slices.Repeat(dy, s.Batch))
+			for n := range s.Batch {
+				require.Equal(t, want[0], all[0][n*ny:][:ny], "%s: y of image %d", name, n)
+				require.Equal(t, want[1], all[1][n*nx:][:nx], "%s: dx of image %d", name, n)
+			}
+		})
+	}
 }
 
 func TestConvAllocatesNothing(t *testing.T) {

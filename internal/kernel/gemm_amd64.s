@@ -4,22 +4,22 @@
 
 #include "textflag.h"
 
-// func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Y2
@@ -29,6 +29,9 @@ nobias:
 	VXORPS Y2, Y2, Y2
 
 begun:
+	MOVQ  stride+16(FP), R8
+	TESTQ R8, R8
+	JNE   unpacked
 	TESTQ DI, DI
 	JNE   gathered
 	MOVQ  DX, DI
@@ -109,10 +112,53 @@ offsetsingle:
 	ADDQ         $+4, DI
 	DECQ         DX
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R8
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 4(SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 8(SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 12(SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), Y0
+	VBROADCASTSS (SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), DX
-	MOVQ       flags+56(FP), SI
+	MOVQ       cols+56(FP), DX
+	MOVQ       flags+64(FP), SI
 	CMPQ       DX, $0x08
 	JGE        full
 	LEAQ       (DX), DX
@@ -134,13 +180,13 @@ end:
 partfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 
 partabove:
 	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 
 partbelow:
@@ -158,13 +204,13 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 
 fullabove:
 	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 
 fullbelow:
@@ -197,24 +243,24 @@ DATA lanes8<>+56(SB)/4, $0x00000000
 DATA lanes8<>+60(SB)/4, $0x00000000
 GLOBL lanes8<>(SB), RODATA|NOPTR, $64
 
-// func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -226,6 +272,9 @@ nobias:
 	VXORPS Y3, Y3, Y3
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -326,10 +375,63 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x08
 	JGE        full
 	LEAQ       (SI), SI
@@ -354,14 +456,14 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 
@@ -385,14 +487,14 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 
@@ -410,26 +512,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -443,6 +545,9 @@ nobias:
 	VXORPS Y4, Y4, Y4
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -563,10 +668,73 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x08
 	JGE        full
 	LEAQ       (SI), SI
@@ -594,7 +762,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
@@ -602,7 +770,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -632,7 +800,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
@@ -640,7 +808,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -661,19 +829,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -682,7 +850,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -698,6 +866,9 @@ nobias:
 	VXORPS Y5, Y5, Y5
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -838,10 +1009,87 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 4(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 8(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 12(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x08
 	JGE        full
 	LEAQ       (SI), SI
@@ -872,7 +1120,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
@@ -881,7 +1129,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -917,7 +1165,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
@@ -926,7 +1174,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -950,19 +1198,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -973,7 +1221,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -991,6 +1239,9 @@ nobias:
 	VXORPS Y6, Y6, Y6
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -1151,10 +1402,97 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 4(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 4(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 8(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 8(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 12(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 12(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x08
 	JGE        full
 	LEAQ       (SI), SI
@@ -1188,7 +1526,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
@@ -1198,7 +1536,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -1240,7 +1578,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
@@ -1250,7 +1588,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -1277,19 +1615,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -1302,7 +1640,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -1322,6 +1660,9 @@ nobias:
 	VXORPS Y7, Y7, Y7
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -1502,10 +1843,107 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 4(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 4(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS 4(R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 8(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 8(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS 8(R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 12(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 12(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS 12(R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x08
 	JGE        full
 	LEAQ       (SI), SI
@@ -1542,7 +1980,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
@@ -1553,7 +1991,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -1601,7 +2039,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
@@ -1612,7 +2050,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -1642,23 +2080,23 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
 	PREFETCHT0   32(R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Y3
@@ -1670,6 +2108,9 @@ nobias:
 	VXORPS Y4, Y4, Y4
 
 begun:
+	MOVQ  stride+16(FP), R8
+	TESTQ R8, R8
+	JNE   unpacked
 	TESTQ DI, DI
 	JNE   gathered
 	MOVQ  DX, DI
@@ -1772,10 +2213,63 @@ offsetsingle:
 	ADDQ         $+4, DI
 	DECQ         DX
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R8
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 4(SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 8(SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 12(SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), Y0
+	VMOVUPS      32(AX)(R8*4), Y1
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), DX
-	MOVQ       flags+56(FP), SI
+	MOVQ       cols+56(FP), DX
+	MOVQ       flags+64(FP), SI
 	CMPQ       DX, $0x10
 	JGE        full
 	LEAQ       (DX), DI
@@ -1809,14 +2303,14 @@ end:
 partfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 
 partabove:
 	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 
@@ -1838,14 +2332,14 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 
 fullabove:
 	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 
@@ -1862,26 +2356,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -1897,6 +2391,9 @@ nobias:
 	VXORPS Y6, Y6, Y6
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -2029,10 +2526,78 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x10
 	JGE        full
 	LEAQ       (SI), R8
@@ -2071,7 +2636,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -2080,7 +2645,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -2112,7 +2677,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -2121,7 +2686,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -2143,19 +2708,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -2165,7 +2730,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -2185,6 +2750,9 @@ nobias:
 	VXORPS Y8, Y8, Y8
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -2347,10 +2915,93 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x10
 	JGE        full
 	LEAQ       (SI), R8
@@ -2394,7 +3045,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -2405,7 +3056,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -2447,7 +3098,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -2458,7 +3109,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -2485,19 +3136,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -2510,7 +3161,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -2534,6 +3185,9 @@ nobias:
 	VXORPS Y10, Y10, Y10
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -2726,10 +3380,112 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x10
 	JGE        full
 	LEAQ       (SI), R8
@@ -2778,7 +3534,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -2791,7 +3547,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -2843,7 +3599,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -2856,7 +3612,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -2888,19 +3644,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -2916,7 +3672,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -2944,6 +3700,9 @@ nobias:
 	VXORPS Y12, Y12, Y12
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -3166,10 +3925,127 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 4(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 8(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 12(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x10
 	JGE        full
 	LEAQ       (SI), R8
@@ -3223,7 +4099,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -3238,7 +4114,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -3300,7 +4176,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -3315,7 +4191,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -3352,19 +4228,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -3383,7 +4259,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -3415,6 +4291,9 @@ nobias:
 	VXORPS Y14, Y14, Y14
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -3667,10 +4546,142 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS (R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 4(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 4(R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 8(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 8(R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 12(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 12(R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS (R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
+	MOVQ       cols+56(FP), SI
+	MOVQ       flags+64(FP), DI
 	CMPQ       SI, $0x10
 	JGE        full
 	LEAQ       (SI), R8
@@ -3729,7 +4740,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -3746,7 +4757,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -3818,7 +4829,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -3835,7 +4846,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -6247,22 +7258,22 @@ GLOBL number3eaaaaab<>(SB), RODATA|NOPTR, $4
 DATA number3f2aaaab<>+0(SB)/4, $0x3f2aaaab
 GLOBL number3f2aaaab<>(SB), RODATA|NOPTR, $4
 
-// func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Z1
@@ -6346,8 +7357,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), DX
-	MOVQ      flags+56(FP), SI
+	MOVQ      cols+56(FP), DX
+	MOVQ      flags+64(FP), SI
 	CMPQ      DX, $0x10
 	JGE       full
 	LEAQ      (DX), DX
@@ -6369,13 +7380,13 @@ end:
 partfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 
 partabove:
 	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 
 partbelow:
@@ -6393,13 +7404,13 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 
 fullabove:
 	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 
 fullbelow:
@@ -6414,24 +7425,24 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -6527,8 +7538,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -6553,14 +7564,14 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 
@@ -6584,14 +7595,14 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 
@@ -6609,26 +7620,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -6736,8 +7747,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -6765,7 +7776,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -6773,7 +7784,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -6803,7 +7814,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -6811,7 +7822,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -6832,19 +7843,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -6853,7 +7864,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -6973,8 +7984,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -7005,7 +8016,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7014,7 +8025,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7050,7 +8061,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7059,7 +8070,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7083,19 +8094,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -7106,7 +8117,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -7238,8 +8249,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -7273,7 +8284,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7283,7 +8294,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7325,7 +8336,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7335,7 +8346,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7362,19 +8373,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -7387,7 +8398,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -7531,8 +8542,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -7569,7 +8580,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7580,7 +8591,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7628,7 +8639,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7639,7 +8650,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7669,19 +8680,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile7x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -7696,7 +8707,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -7852,8 +8863,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -7893,7 +8904,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7905,7 +8916,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7959,7 +8970,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7971,7 +8982,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8004,19 +9015,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile8x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -8033,7 +9044,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -8201,8 +9212,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -8245,7 +9256,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8258,7 +9269,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8318,7 +9329,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8331,7 +9342,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8367,19 +9378,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile9x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -8398,7 +9409,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -8582,8 +9593,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -8629,7 +9640,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8643,7 +9654,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8709,7 +9720,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8723,7 +9734,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8762,19 +9773,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile10x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -8795,7 +9806,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -8991,8 +10002,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -9041,7 +10052,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9056,7 +10067,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9128,7 +10139,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9143,7 +10154,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9185,19 +10196,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile11x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -9220,7 +10231,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -9428,8 +10439,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -9481,7 +10492,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9497,7 +10508,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9575,7 +10586,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9591,7 +10602,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9636,19 +10647,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile12x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -9673,7 +10684,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -9893,8 +10904,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -9949,7 +10960,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9966,7 +10977,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10050,7 +11061,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10067,7 +11078,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10115,19 +11126,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile13x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -10154,7 +11165,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -10386,8 +11397,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -10445,7 +11456,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10463,7 +11474,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10553,7 +11564,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10571,7 +11582,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10622,19 +11633,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile14x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -10663,7 +11674,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -10907,8 +11918,8 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x10
 	JGE       full
 	LEAQ      (SI), SI
@@ -10969,7 +11980,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10988,7 +11999,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -11084,7 +12095,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -11103,7 +12114,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -11157,23 +12168,23 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
 	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Z3
@@ -11293,8 +12304,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), DX
-	MOVQ      flags+56(FP), SI
+	MOVQ      cols+56(FP), DX
+	MOVQ      flags+64(FP), SI
 	CMPQ      DX, $0x20
 	JGE       full
 	LEAQ      (DX), DI
@@ -11328,14 +12339,14 @@ end:
 partfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 partabove:
 	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 
@@ -11357,14 +12368,14 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 fullabove:
 	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 
@@ -11381,26 +12392,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -11554,8 +12565,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -11594,7 +12605,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -11603,7 +12614,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -11635,7 +12646,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -11644,7 +12655,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -11666,19 +12677,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -11688,7 +12699,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -11876,8 +12887,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -11921,7 +12932,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -11932,7 +12943,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -11974,7 +12985,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -11985,7 +12996,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12012,19 +13023,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -12037,7 +13048,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -12259,8 +13270,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -12309,7 +13320,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12322,7 +13333,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12374,7 +13385,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12387,7 +13398,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12419,19 +13430,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -12447,7 +13458,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -12703,8 +13714,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -12758,7 +13769,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12773,7 +13784,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12835,7 +13846,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12850,7 +13861,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12887,19 +13898,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -12918,7 +13929,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -13208,8 +14219,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -13268,7 +14279,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13285,7 +14296,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -13357,7 +14368,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13374,7 +14385,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -13416,19 +14427,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile7x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -13450,7 +14461,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -13774,8 +14785,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -13839,7 +14850,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13858,7 +14869,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -13940,7 +14951,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13959,7 +14970,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -14006,19 +15017,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile8x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -14043,7 +15054,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -14401,8 +15412,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -14471,7 +15482,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -14492,7 +15503,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -14584,7 +15595,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -14605,7 +15616,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -14657,19 +15668,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile9x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -14697,7 +15708,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -15093,8 +16104,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -15168,7 +16179,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -15191,7 +16202,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -15293,7 +16304,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -15316,7 +16327,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -15373,19 +16384,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile10x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -15416,7 +16427,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -15846,8 +16857,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -15926,7 +16937,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -15951,7 +16962,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16063,7 +17074,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -16088,7 +17099,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16150,19 +17161,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile11x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -16196,7 +17207,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -16660,8 +17671,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -16745,7 +17756,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -16772,7 +17783,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16894,7 +17905,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -16921,7 +17932,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16988,19 +17999,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile12x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -17037,7 +18048,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -17535,8 +18546,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -17625,7 +18636,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -17654,7 +18665,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -17786,7 +18797,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -17815,7 +18826,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -17887,19 +18898,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile13x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -17939,7 +18950,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -18471,8 +19482,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -18566,7 +19577,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -18597,7 +19608,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -18739,7 +19750,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -18770,7 +19781,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -18847,19 +19858,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile14x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -18902,7 +19913,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -19468,8 +20479,8 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
+	MOVQ      cols+56(FP), SI
+	MOVQ      flags+64(FP), DI
 	CMPQ      SI, $0x20
 	JGE       full
 	LEAQ      (SI), R8
@@ -19568,7 +20579,7 @@ end:
 partfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -19601,7 +20612,7 @@ partfresh:
 partabove:
 	TESTQ        $0x00000004, DI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -19753,7 +20764,7 @@ full:
 fullfresh:
 	TESTQ        $0x00000002, DI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -19786,7 +20797,7 @@ fullfresh:
 fullabove:
 	TESTQ        $0x00000004, DI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5

@@ -17,6 +17,7 @@ var vectorAVX2 = vectorKernels{
 		{nil, dot2x1AVX2, dot2x2AVX2, dot2x3AVX2},
 		{nil, dot3x1AVX2, dot3x2AVX2, dot3x3AVX2},
 	},
+	rowMajor:         true,
 	laneSums:         laneSumsAVX2,
 	copyRows:         copyRowsAVX2,
 	im2col:           im2colAVX2,

@@ -54,10 +54,12 @@ type simd struct {
 	rows  int // most rows of a tile
 	dot   int // most rows and columns of dot products at once
 	vec   func() reg.VecVirtual
+
+	rowMajor bool // tiles take an A that isn't packed
 }
 
 var (
-	avx2   = &simd{name: "AVX2", lanes: 8, rows: 6, dot: 3, vec: YMM}
+	avx2   = &simd{name: "AVX2", lanes: 8, rows: 6, dot: 3, vec: YMM, rowMajor: true}
 	avx512 = &simd{name: "AVX512", lanes: 16, rows: 14, dot: 5, vec: ZMM}
 )
 
