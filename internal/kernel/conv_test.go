@@ -427,8 +427,8 @@ func sameBitsAnywhere(t *testing.T, s ConvShape) {
 	})
 }
 
-// TestConvBitsDoNotDependOnBatch computes images together and alone. Alone, those with few pixels read
-// their weights where they lie.
+// TestConvBitsDoNotDependOnBatch computes images together and alone. Alone, those with few pixels
+// read their weights where they lie.
 func TestConvBitsDoNotDependOnBatch(t *testing.T) {
 	for _, name := range []string{
 		"1x1, many channels", "1x1, sum in blocks", "1x1, padded", "1x1 strided", "padding", "groups", "sum in blocks",

@@ -456,8 +456,8 @@ func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tileTable, group, 
 	}
 }
 
-// multiplyPoint computes a point's products of some filters, where vectors hold filters: the tiles are
-// rows, and the filters columns. packed is the point's and group's.
+// multiplyPoint computes a point's products of some filters, where vectors hold filters: the tiles
+// are rows, and the filters columns. packed is the point's and group's.
 func (c *winograd[T]) multiplyPoint(
 	s *winogradScratch[T], columns []rowTile, point, filters int, packed, products []T,
 ) {

@@ -59,8 +59,8 @@ type tileOutput[T Float] struct {
 	temp              []T
 }
 
-// tileFilters transforms rows filters, at most a vector, of n channels: dst[(6i+j)·point + c·pitch +
-// f] = (G·g·Gᵀ)[i,j], with g[k] = src[(9c+k)·pitch + f], or g[8-k] if turned. It may write up to
+// tileFilters transforms rows filters, at most a vector, of n channels: dst[(6i+j)·point + c·pitch
+// + f] = (G·g·Gᵀ)[i,j], with g[k] = src[(9c+k)·pitch + f], or g[8-k] if turned. It may write up to
 // slack elements past the end.
 type tileFilters[T Float] struct {
 	n, rows, pitch int

@@ -180,7 +180,8 @@ func (t *tileKernel) offsetStep(u int, _ bool) {
 	t.multiplyPacked(u)
 }
 
-// baseRows is how many rows of A one register addresses: itself, and with the stride once and twice.
+// baseRows is how many rows of A one register addresses: itself, and with the stride once and
+// twice.
 const baseRows = 3
 
 // beginRows sets the bases of A's rows.

@@ -17,8 +17,8 @@ func taps(s *simd) {
 }
 
 // band walks over rows of results, a vector at a time; a partial vector at the end of a row is one
-// masked iteration. If the results may be computed twice, only rows shorter than a vector need that:
-// else the last vector overlaps the one before it.
+// masked iteration. If the results may be computed twice, only rows shorter than a vector need
+// that: else the last vector overlaps the one before it.
 type band struct {
 	s     *simd
 	cols  reg.GPVirtual
