@@ -124,9 +124,16 @@ func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 	}
 }
 
+// lay returns a channel's layout with slack after it, unless all rows of results have a vector's
+// length.
 func (c *channelConv) lay(worker, image, channel int) []float32 {
-	x := inputs(&c.windows, c.x, image*c.Channels+channel)
-	return c.v.pool.layOutZeros(&c.windows, c.windows.workspaces.of(worker), x)
+	x, ws := inputs(&c.windows, c.x, image*c.Channels+channel), c.windows.workspaces.of(worker)
+	if c.layout().identity && len(c.columns) < c.v.pool.lanes {
+		ws.x = grow(ws.x, len(x))
+		copy(ws.x, x)
+		return ws.x
+	}
+	return c.v.pool.layOutZeros(&c.windows, ws, x)
 }
 
 // weighRows sets rows of y to weighted sums of taps of x. It works on four rows at once, which

@@ -5226,14 +5226,10 @@ tapofpart:
 	LEAQ         (DX)(SI*4), SI
 	VBROADCASTSS (R10), Y8
 	ADDQ         $0x04, R10
-	VMASKMOVPS   (SI), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y4
-	VMASKMOVPS   (SI)(DI*1), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y5
-	VMASKMOVPS   (SI)(DI*2), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y6
-	VMASKMOVPS   (SI)(R8*1), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y7
+	VFMADD231PS  (SI), Y8, Y4
+	VFMADD231PS  (SI)(DI*1), Y8, Y5
+	VFMADD231PS  (SI)(DI*2), Y8, Y6
+	VFMADD231PS  (SI)(R8*1), Y8, Y7
 	ADDQ         $0x08, R11
 	DECQ         R12
 	JNE          tapofpart
@@ -5378,8 +5374,7 @@ tapofpart:
 	LEAQ         (DX)(SI*4), SI
 	VBROADCASTSS (R8), Y5
 	ADDQ         $0x04, R8
-	VMASKMOVPS   (SI), Y3, Y6
-	VFMADD231PS  Y6, Y5, Y4
+	VFMADD231PS  (SI), Y5, Y4
 	ADDQ         $0x08, R9
 	DECQ         R10
 	JNE          tapofpart
@@ -10705,14 +10700,10 @@ tapofpart:
 	LEAQ         (DX)(SI*4), SI
 	VBROADCASTSS (R10), Z7
 	ADDQ         $0x04, R10
-	VMOVUPS.Z    (SI), K1, Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VMOVUPS.Z    (SI)(DI*1), K1, Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VMOVUPS.Z    (SI)(DI*2), K1, Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS.Z    (SI)(R8*1), K1, Z8
-	VFMADD231PS  Z8, Z7, Z6
+	VFMADD231PS  (SI), Z7, Z3
+	VFMADD231PS  (SI)(DI*1), Z7, Z4
+	VFMADD231PS  (SI)(DI*2), Z7, Z5
+	VFMADD231PS  (SI)(R8*1), Z7, Z6
 	ADDQ         $0x08, R11
 	DECQ         R12
 	JNE          tapofpart
@@ -10818,8 +10809,7 @@ tapofpart:
 	LEAQ         (DX)(SI*4), SI
 	VBROADCASTSS (R8), Z4
 	ADDQ         $0x04, R8
-	VMOVUPS.Z    (SI), K1, Z5
-	VFMADD231PS  Z5, Z4, Z3
+	VFMADD231PS  (SI), Z4, Z3
 	ADDQ         $0x08, R9
 	DECQ         R10
 	JNE          tapofpart
@@ -12813,6 +12803,82 @@ done:
 	LEAQ (DX)(R8*4), DX
 	MOVQ outStep+24(FP), R8
 	LEAQ (BX)(R8*4), BX
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func splitRows(rows int, cols int, step int, outStep int, x *float32, even *float32, odd *float32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·splitRows(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    x+32(FP), DX
+	MOVQ    even+40(FP), BX
+	MOVQ    odd+48(FP), SI
+	MOVQ    CX, DI
+	ANDQ    $0x0f, DI
+	IMUL3Q  $0x01, DI, R8
+	SUBQ    $0x00, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y0
+	IMUL3Q  $0x01, DI, R8
+	SUBQ    $0x08, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y1
+
+row:
+	MOVQ DX, R8
+	XORQ R9, R9
+	MOVQ CX, R10
+
+whole:
+	SUBQ        $0x10, R10
+	JLT         part
+	VMOVUPS     (R8), X2
+	VINSERTF128 $0x01, 32(R8), Y2, Y2
+	VMOVUPS     16(R8), X3
+	VINSERTF128 $0x01, 48(R8), Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y5
+	VMOVUPS     Y4, (BX)(R9*4)
+	VMOVUPS     Y5, (SI)(R9*4)
+	ADDQ        $0x40, R8
+	ADDQ        $0x08, R9
+	JMP         whole
+
+part:
+	TESTQ      DI, DI
+	JEQ        done
+	VMASKMOVPS (R8), Y0, Y4
+	VMASKMOVPS 32(R8), Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMQ     $0xd8, Y6, Y6
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVUPS    Y6, (BX)(R9*4)
+	VMOVUPS    Y4, (SI)(R9*4)
+
+done:
+	MOVQ step+16(FP), R8
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), R8
+	LEAQ (BX)(R8*4), BX
+	LEAQ (SI)(R8*4), SI
 	DECQ AX
 	JNE  row
 	VZEROUPPER

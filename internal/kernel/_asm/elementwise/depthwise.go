@@ -54,7 +54,7 @@ func weighTaps(s *simd, rows int) {
 	)
 	Pragma("noescape")
 	doc(fmt.Sprintf("%s sets y to bias plus the sum of n taps of x times their weights, at least least and at most "+
-		"most, for %d·rows rows; rows, cols and n are positive.", name, rows))
+		"most, for %d·rows rows; rows, cols and n are positive. It reads whole vectors of x.", name, rows))
 	b := newBand(s)
 	b.twice = true
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
@@ -72,7 +72,7 @@ func weighTaps(s *simd, rows int) {
 			w := s.broadcast(Mem{Base: weight})
 			ADDQ(Imm(4), weight)
 			for i := range rows {
-				l.fma(w, in.row(i), sums[i])
+				VFMADD231PS(in.row(i), w, sums[i])
 			}
 		})
 		to := GP64()

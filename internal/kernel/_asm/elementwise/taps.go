@@ -319,6 +319,63 @@ func pickRows(s *simd) {
 	RET()
 }
 
+// splitRows exists for AVX2 only: memory bounds its speed. A whole turn loads the halves of its
+// vectors in the order in which a shuffle leaves the columns sorted.
+func splitRows() {
+	TEXT("splitRows", NOSPLIT, "func(rows, cols, step, outStep int, x, even, odd *float32)")
+	Pragma("noescape")
+	doc("splitRows writes the even and the odd columns of rows of cols elements of x to even and odd, and up to 7 zeros " +
+		"after them; rows and cols are positive.")
+	const turn = 16
+	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
+	x, even, odd := Load(Param("x"), GP64()), Load(Param("even"), GP64()), Load(Param("odd"), GP64())
+	rest := GP64()
+	MOVQ(cols, rest)
+	ANDQ(Imm(turn-1), rest)
+	low, high := avx2.firstOf(rest, 1, 0, 1), avx2.firstOf(rest, 1, avx2.lanes, 2)
+	from, at, left := GP64(), GP64(), GP64()
+	split := func(a, b vec) (evens, odds vec) {
+		evens, odds = YMM(), YMM()
+		VSHUFPS(Imm(0x88), b, a, evens)
+		VSHUFPS(Imm(0xdd), b, a, odds)
+		return evens, odds
+	}
+	store := func(evens, odds vec) {
+		VMOVUPS(evens, Mem{Base: even, Index: at, Scale: 4})
+		VMOVUPS(odds, Mem{Base: odd, Index: at, Scale: 4})
+	}
+	Label("row")
+	MOVQ(x, from)
+	XORQ(at, at)
+	MOVQ(cols, left)
+	Label("whole")
+	SUBQ(Imm(turn), left)
+	JLT(LabelRef("part"))
+	a, b := YMM(), YMM()
+	VMOVUPS(Mem{Base: from}, a.AsX())
+	VINSERTF128(Imm(1), Mem{Base: from, Disp: 32}, a, a)
+	VMOVUPS(Mem{Base: from, Disp: 16}, b.AsX())
+	VINSERTF128(Imm(1), Mem{Base: from, Disp: 48}, b, b)
+	store(split(a, b))
+	ADDQ(Imm(4*turn), from)
+	ADDQ(Imm(turn/2), at)
+	JMP(LabelRef("whole"))
+	Label("part")
+	TESTQ(rest, rest)
+	JEQ(LabelRef("done"))
+	evens, odds := split(low.load(Mem{Base: from}), high.load(Mem{Base: from, Disp: 32}))
+	VPERMQ(Imm(0xd8), evens, evens)
+	VPERMQ(Imm(0xd8), odds, odds)
+	store(evens, odds)
+	Label("done")
+	forward("step", x)
+	forward("outStep", even, odd)
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
 // mergeRows exists for AVX2 only: memory bounds its speed.
 func mergeRows() {
 	TEXT("mergeRows", NOSPLIT, "func(rows, cols, step, outStep int, even, odd, x *float32)")
