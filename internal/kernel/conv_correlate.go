@@ -7,6 +7,7 @@ const (
 	patchBlock  = 8   // channels that a shard packs by im2col
 	passBlock   = 8   // channels that a shard hands to the epilogue
 	rowsBlock   = 512 // pixels of the batch up to which packing a row-major A costs more than it gains
+	rowsPlane   = 256 // and pixels of an image, in any batch
 )
 
 // correlation is a planned product of packed weights with packed images. For each image n and group
@@ -245,6 +246,9 @@ func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTi
 		}
 		switch {
 		case whole == end:
+		case c.inRows && c.depth == c.k && whole > first && end-whole <= c.e.lane/2:
+			s.p.b, s.p.c, s.p.cols = patches[end-c.e.lane/2:], y[end-c.e.lane/2:], c.e.lane/2
+			c.e.mulHalf(&s.p)
 		case c.depth == c.k && whole > first:
 			s.p.b, s.p.c, s.p.cols = patches[end-c.e.lane:], y[end-c.e.lane:], c.e.lane
 			c.e.mul(&s.p)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -427,32 +426,52 @@ func sameBitsAnywhere(t *testing.T, s ConvShape) {
 	})
 }
 
-// TestConvBitsDoNotDependOnBatch computes images together and alone. Alone, those with few pixels
-// read their weights where they lie.
-func TestConvBitsDoNotDependOnBatch(t *testing.T) {
-	for _, name := range []string{
-		"1x1, many channels", "1x1, sum in blocks", "1x1, padded", "1x1 strided", "padding", "groups", "sum in blocks",
-		"dilated strided", "one pixel",
-	} {
-		s := convShapes[name]
-		one := s.withDefaults()
-		one.Batch, s.Batch = 1, max(imageShards, rowsBlock/(one.OutHeight()*one.OutWidth())+1)
-		r := newRand(28)
-		nx, nw, ny := one.sizes()
-		x, w, dy, bias := random[float32](r, nx), random[float32](r, nw), random[float32](r, ny),
-			random[float32](r, s.OutChannels)
-		forEachISA(t, func(t *testing.T) {
-			alone := NewConv[float32](one)
-			assert.Equal(t, alone.e.rowMajor, alone.forwardPass().inRows, name)
-			assert.False(t, NewConv[float32](s).forwardPass().inRows, name)
-			want := convPasses(one, x, w, bias, dy)
-			all := convPasses(s, slices.Repeat(x, s.Batch), w, bias, slices.Repeat(dy, s.Batch))
-			for n := range s.Batch {
-				require.Equal(t, want[0], all[0][n*ny:][:ny], "%s: y of image %d", name, n)
-				require.Equal(t, want[1], all[1][n*nx:][:nx], "%s: dx of image %d", name, n)
-			}
-		})
+// TestConvReadsRows compares weights that are read where they lie with packed ones, to the bit, on
+// memory that ends or begins at a protected page.
+func TestConvReadsRows(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, name := range []string{
+			"1x1, many channels", "1x1, sum in blocks", "1x1, padded", "1x1 strided", "padding", "groups",
+			"sum in blocks", "dilated strided", "one pixel", "many images",
+		} {
+			readsRows(t, convShapes[name])
+		}
+		for pixels := 1; pixels <= 40; pixels++ { // with every number of pixels in the last vector
+			readsRows(t, ConvShape{
+				Batch: 2, InChannels: 9, InHeight: 1, InWidth: pixels, OutChannels: 2*pixels - 1,
+				KernelH: 1, KernelW: 1,
+			})
+		}
+	})
+}
+
+func readsRows(t *testing.T, s ConvShape) {
+	r := newRand(28)
+	nx, nw, ny := s.sizes()
+	x, w, bias := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels)
+	forward := func(inRows, atEnd bool) []float32 {
+		c := NewConv[float32](s)
+		f := c.forwardPass()
+		require.Equal(t, f.e.rowMajor, f.inRows)
+		f.inRows = f.inRows && inRows
+		at := func(s []float32) []float32 { return guarded(t, s, atEnd) }
+		y := at(make([]float32, ny))
+		c.ForwardWithin(Limits[float32]{Least: -0.5, Most: 0.75}, at(x), at(w), at(bias), y)
+		return y
 	}
+	want := bitsOf(forward(false, false))
+	require.Equal(t, want, bitsOf(forward(true, false)), "%+v", s)
+	require.Equal(t, want, bitsOf(forward(true, true)), "%+v, at the end", s)
+}
+
+func TestConvPacksForManyPixels(t *testing.T) {
+	s := ConvShape{Batch: 1, InChannels: 3, InHeight: 20, InWidth: 20, OutChannels: 5, KernelH: 1, KernelW: 1}
+	e := engineFor[float32]()
+	assert.Equal(t, e.rowMajor, NewConv[float32](s).forwardPass().inRows)
+	s.Batch = 2
+	assert.False(t, NewConv[float32](s).forwardPass().inRows)
+	s.InHeight = 10
+	assert.Equal(t, e.rowMajor, NewConv[float32](s).forwardPass().inRows)
 }
 
 func TestConvAllocatesNothing(t *testing.T) {

@@ -285,6 +285,22 @@ func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int
 //go:noescape
 func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 
+// weighNine1AVX2 sets y to bias plus the weighted sum of 3x3 windows at row stride 1, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine1AVX2(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+
+// weighNine2AVX2 sets y to bias plus the weighted sum of 3x3 windows at row stride 2, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine2AVX2(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+
 // tapDots1AVX2 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector of
 // lanes for each tap; rows and cols are positive.
 //
@@ -601,6 +617,22 @@ func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n i
 //
 //go:noescape
 func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
+
+// weighNine1AVX512 sets y to bias plus the weighted sum of 3x3 windows at row stride 1, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine1AVX512(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+
+// weighNine2AVX512 sets y to bias plus the weighted sum of 3x3 windows at row stride 2, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine2AVX512(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
 
 // tapDots1AVX512 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector
 // of lanes for each tap; rows and cols are positive.

@@ -34,7 +34,8 @@ type vectorKernels struct {
 	tiles [2][]tileFunc // by vectors less one and by rows
 	dots  [][]dotFunc   // by rows and by columns
 
-	rowMajor bool // tiles take a stride of A
+	rowMajor bool       // tiles take a stride of A
+	halves   []tileFunc // by rows: tiles of half a vector, with a stride only; nil: none
 
 	laneSums        func(n int, lanes, sums *float32)
 	copyRows        func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
@@ -71,7 +72,8 @@ func engine32() *engine[float32] {
 func (v *vectorKernels) engine() *engine[float32] {
 	return &engine[float32]{
 		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes, rowMajor: v.rowMajor,
-		mul: v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
+		mulHalf: v.mulHalf,
+		mul:     v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
 		splitColumns: v.splitColumns,
 		dotTile:      len(v.dots) - 1, dotLanes: v.lanes, dot: v.addDots, laneSums: v.sumLanes,
 		depthwise: v.depthwise, winograd: v.winograd(),
@@ -207,4 +209,23 @@ func (p *panel[T]) tileOfA(t rowTile) []T {
 		return p.a[t.row*p.k+p.k0*t.rows:][:p.kc*t.rows]
 	}
 	return p.a[t.row*p.stride+p.k0:][:(t.rows-1)*p.stride+p.kc]
+}
+
+func (v *vectorKernels) mulHalf(p *panel[float32]) {
+	first, last := p.tiles[0].row, p.tiles[len(p.tiles)-1]
+	rows := last.row + last.rows - first
+	flags, least, most := flagsOf(p)
+	tiles := ceilDiv(rows, len(v.halves)-1)
+	for i := range tiles {
+		from, to := first+i*rows/tiles, first+(i+1)*rows/tiles
+		t := rowTile{from, to - from}
+		var bias *float32
+		if p.bias != nil {
+			bias = &p.bias[t.row]
+		}
+		a, c := p.tileOfA(t), p.c[t.row*p.ldc:][:(t.rows-1)*p.ldc+v.lanes/2]
+		v.halves[t.rows](
+			p.kc, &a[0], p.stride, &p.b[0], &p.offsets[0], &c[0], p.ldc, v.lanes/2, flags, bias, 1, least, most,
+		)
+	}
 }

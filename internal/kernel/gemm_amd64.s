@@ -157,34 +157,34 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), DX
-	MOVQ       flags+64(FP), SI
-	CMPQ       DX, $0x08
+	MOVQ       flags+64(FP), DX
+	MOVQ       cols+56(FP), SI
+	CMPQ       SI, $0x08
 	JGE        full
-	LEAQ       (DX), DX
+	LEAQ       (SI), SI
 	XORQ       DI, DI
-	TESTQ      DX, DX
-	CMOVQLT    DI, DX
+	TESTQ      SI, SI
+	CMOVQLT    DI, SI
 	MOVQ       $0x00000008, DI
-	CMPQ       DX, DI
-	CMOVQGT    DI, DX
+	CMPQ       SI, DI
+	CMOVQGT    DI, SI
 	LEAQ       lanes8<>+0(SB), DI
-	NEGQ       DX
-	VMOVUPS    32(DI)(DX*4), Y0
-	TESTQ      $0x00000001, SI
+	NEGQ       SI
+	VMOVUPS    32(DI)(SI*4), Y0
+	TESTQ      $0x00000001, DX
 	JEQ        partfresh
-	MOVQ       CX, DX
-	VMASKMOVPS (DX), Y0, Y1
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
@@ -195,20 +195,20 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Y0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
 	VADDPS  Y0, Y2, Y2
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
@@ -430,38 +430,38 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
@@ -475,24 +475,24 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
@@ -733,34 +733,34 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
@@ -768,7 +768,7 @@ partfresh:
 	VMAXPS       Y4, Y1, Y4
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
@@ -785,20 +785,20 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
@@ -806,7 +806,7 @@ fullfresh:
 	VMAXPS       Y4, Y0, Y4
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
@@ -1088,37 +1088,37 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
@@ -1127,7 +1127,7 @@ partfresh:
 	VMAXPS       Y5, Y1, Y5
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
@@ -1147,23 +1147,23 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
@@ -1172,7 +1172,7 @@ fullfresh:
 	VMAXPS       Y5, Y0, Y5
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
@@ -1491,40 +1491,40 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y6, Y6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
@@ -1534,7 +1534,7 @@ partfresh:
 	VMAXPS       Y6, Y1, Y6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
@@ -1557,26 +1557,26 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y6, Y6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
@@ -1586,7 +1586,7 @@ fullfresh:
 	VMAXPS       Y6, Y0, Y6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
@@ -1942,43 +1942,43 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y7, Y7
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
@@ -1989,7 +1989,7 @@ partfresh:
 	VMAXPS       Y7, Y1, Y7
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
@@ -2015,29 +2015,29 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
@@ -2048,7 +2048,7 @@ fullfresh:
 	VMAXPS       Y7, Y0, Y7
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
@@ -2268,11 +2268,11 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), DX
-	MOVQ       flags+64(FP), SI
-	CMPQ       DX, $0x10
+	MOVQ       flags+64(FP), DX
+	MOVQ       cols+56(FP), SI
+	CMPQ       SI, $0x10
 	JGE        full
-	LEAQ       (DX), DI
+	LEAQ       (SI), DI
 	XORQ       R8, R8
 	TESTQ      DI, DI
 	CMOVQLT    R8, DI
@@ -2282,33 +2282,33 @@ end:
 	LEAQ       lanes8<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    32(R8)(DI*4), Y0
-	LEAQ       -8(DX), DX
+	LEAQ       -8(SI), SI
 	XORQ       DI, DI
-	TESTQ      DX, DX
-	CMOVQLT    DI, DX
+	TESTQ      SI, SI
+	CMOVQLT    DI, SI
 	MOVQ       $0x00000008, DI
-	CMPQ       DX, DI
-	CMOVQGT    DI, DX
+	CMPQ       SI, DI
+	CMOVQGT    DI, SI
 	LEAQ       lanes8<>+0(SB), DI
-	NEGQ       DX
-	VMOVUPS    32(DI)(DX*4), Y1
-	TESTQ      $0x00000001, SI
+	NEGQ       SI
+	VMOVUPS    32(DI)(SI*4), Y1
+	TESTQ      $0x00000001, DX
 	JEQ        partfresh
-	MOVQ       CX, DX
-	VMASKMOVPS (DX), Y0, Y2
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(DX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
@@ -2321,23 +2321,23 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Y0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(DX), Y0
+	VMOVUPS 32(SI), Y0
 	VADDPS  Y0, Y4, Y4
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
@@ -2596,11 +2596,11 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -2610,31 +2610,31 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
@@ -2643,7 +2643,7 @@ partfresh:
 	VMAXPS       Y6, Y2, Y6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
@@ -2661,21 +2661,21 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
@@ -2684,7 +2684,7 @@ fullfresh:
 	VMAXPS       Y6, Y0, Y6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
@@ -3000,11 +3000,11 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -3014,36 +3014,36 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
@@ -3054,7 +3054,7 @@ partfresh:
 	VMAXPS       Y8, Y2, Y8
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
@@ -3077,26 +3077,26 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
@@ -3107,7 +3107,7 @@ fullfresh:
 	VMAXPS       Y8, Y0, Y8
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
@@ -3484,11 +3484,11 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -3498,41 +3498,41 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
@@ -3545,7 +3545,7 @@ partfresh:
 	VMAXPS       Y10, Y2, Y10
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
@@ -3573,31 +3573,31 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y9, Y9
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y10, Y10
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
@@ -3610,7 +3610,7 @@ fullfresh:
 	VMAXPS       Y10, Y0, Y10
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
@@ -4044,11 +4044,11 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -4058,46 +4058,46 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y11, Y11
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y12, Y12
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
@@ -4112,7 +4112,7 @@ partfresh:
 	VMAXPS       Y12, Y2, Y12
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
@@ -4145,36 +4145,36 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y9, Y9
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y10, Y10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y11, Y11
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y12, Y12
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
@@ -4189,7 +4189,7 @@ fullfresh:
 	VMAXPS       Y12, Y0, Y12
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
@@ -4680,11 +4680,11 @@ rowsingle:
 	JNE          rowsingle
 
 end:
-	MOVQ       cols+56(FP), SI
-	MOVQ       flags+64(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -4694,51 +4694,51 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y11, Y11
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y12, Y12
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y13, Y13
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y14, Y14
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
@@ -4755,7 +4755,7 @@ partfresh:
 	VMAXPS       Y14, Y2, Y14
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
@@ -4793,41 +4793,41 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y9, Y9
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y10, Y10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y11, Y11
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y12, Y12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y13, Y13
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y14, Y14
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
@@ -4844,7 +4844,7 @@ fullfresh:
 	VMAXPS       Y14, Y0, Y14
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
@@ -7357,34 +7357,34 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), DX
-	MOVQ      flags+64(FP), SI
-	CMPQ      DX, $0x10
+	MOVQ      flags+64(FP), DX
+	MOVQ      cols+56(FP), SI
+	CMPQ      SI, $0x10
 	JGE       full
-	LEAQ      (DX), DX
+	LEAQ      (SI), SI
 	XORQ      DI, DI
-	TESTQ     DX, DX
-	CMOVQLT   DI, DX
+	TESTQ     SI, SI
+	CMOVQLT   DI, SI
 	MOVQ      $0x00000010, DI
-	CMPQ      DX, DI
-	CMOVQGT   DI, DX
+	CMPQ      SI, DI
+	CMOVQGT   DI, SI
 	MOVQ      $-1, DI
-	BZHIQ     DX, DI, DI
+	BZHIQ     SI, DI, DI
 	KMOVW     DI, K1
-	TESTQ     $0x00000001, SI
+	TESTQ     $0x00000001, DX
 	JEQ       partfresh
-	MOVQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -7395,20 +7395,20 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Z0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
 	VADDPS  Z0, Z1, Z1
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -7538,38 +7538,38 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -7583,24 +7583,24 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -7747,34 +7747,34 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -7782,7 +7782,7 @@ partfresh:
 	VMAXPS       Z3, Z0, Z3
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -7799,20 +7799,20 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -7820,7 +7820,7 @@ fullfresh:
 	VMAXPS       Z3, Z0, Z3
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -7984,37 +7984,37 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8023,7 +8023,7 @@ partfresh:
 	VMAXPS       Z4, Z0, Z4
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -8043,23 +8043,23 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8068,7 +8068,7 @@ fullfresh:
 	VMAXPS       Z4, Z0, Z4
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -8249,40 +8249,40 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8292,7 +8292,7 @@ partfresh:
 	VMAXPS       Z5, Z0, Z5
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -8315,26 +8315,26 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8344,7 +8344,7 @@ fullfresh:
 	VMAXPS       Z5, Z0, Z5
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -8542,43 +8542,43 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8589,7 +8589,7 @@ partfresh:
 	VMAXPS       Z6, Z0, Z6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -8615,29 +8615,29 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8648,7 +8648,7 @@ fullfresh:
 	VMAXPS       Z6, Z0, Z6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -8863,46 +8863,46 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8914,7 +8914,7 @@ partfresh:
 	VMAXPS       Z7, Z0, Z7
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -8943,32 +8943,32 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -8980,7 +8980,7 @@ fullfresh:
 	VMAXPS       Z7, Z0, Z7
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -9212,49 +9212,49 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -9267,7 +9267,7 @@ partfresh:
 	VMAXPS       Z8, Z0, Z8
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -9299,35 +9299,35 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -9340,7 +9340,7 @@ fullfresh:
 	VMAXPS       Z8, Z0, Z8
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -9593,52 +9593,52 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -9652,7 +9652,7 @@ partfresh:
 	VMAXPS       Z9, Z0, Z9
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -9687,38 +9687,38 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -9732,7 +9732,7 @@ fullfresh:
 	VMAXPS       Z9, Z0, Z9
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -10002,55 +10002,55 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -10065,7 +10065,7 @@ partfresh:
 	VMAXPS       Z10, Z0, Z10
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -10103,41 +10103,41 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -10152,7 +10152,7 @@ fullfresh:
 	VMAXPS       Z10, Z0, Z10
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -10439,58 +10439,58 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -10506,7 +10506,7 @@ partfresh:
 	VMAXPS       Z11, Z0, Z11
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -10547,44 +10547,44 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -10600,7 +10600,7 @@ fullfresh:
 	VMAXPS       Z11, Z0, Z11
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -10904,61 +10904,61 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z12, Z12
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -10975,7 +10975,7 @@ partfresh:
 	VMAXPS       Z12, Z0, Z12
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -11019,47 +11019,47 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z12, Z12
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -11076,7 +11076,7 @@ fullfresh:
 	VMAXPS       Z12, Z0, Z12
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -11397,64 +11397,64 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -11472,7 +11472,7 @@ partfresh:
 	VMAXPS       Z13, Z0, Z13
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -11519,50 +11519,50 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -11580,7 +11580,7 @@ fullfresh:
 	VMAXPS       Z13, Z0, Z13
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -11918,67 +11918,67 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z14, Z14
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -11997,7 +11997,7 @@ partfresh:
 	VMAXPS       Z14, Z0, Z14
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -12047,53 +12047,53 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z14, Z14
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
@@ -12112,7 +12112,7 @@ fullfresh:
 	VMAXPS       Z14, Z0, Z14
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
@@ -12304,11 +12304,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), DX
-	MOVQ      flags+64(FP), SI
-	CMPQ      DX, $0x20
+	MOVQ      flags+64(FP), DX
+	MOVQ      cols+56(FP), SI
+	CMPQ      SI, $0x20
 	JGE       full
-	LEAQ      (DX), DI
+	LEAQ      (SI), DI
 	XORQ      R8, R8
 	TESTQ     DI, DI
 	CMOVQLT   R8, DI
@@ -12318,33 +12318,33 @@ end:
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	LEAQ      -16(DX), DX
+	LEAQ      -16(SI), SI
 	XORQ      DI, DI
-	TESTQ     DX, DX
-	CMOVQLT   DI, DX
+	TESTQ     SI, SI
+	CMOVQLT   DI, SI
 	MOVQ      $0x00000010, DI
-	CMPQ      DX, DI
-	CMOVQGT   DI, DX
+	CMPQ      SI, DI
+	CMOVQGT   DI, SI
 	MOVQ      $-1, DI
-	BZHIQ     DX, DI, DI
+	BZHIQ     SI, DI, DI
 	KMOVW     DI, K2
-	TESTQ     $0x00000001, SI
+	TESTQ     $0x00000001, DX
 	JEQ       partfresh
-	MOVQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(DX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -12357,23 +12357,23 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Z0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(DX), Z0
+	VMOVUPS 64(SI), Z0
 	VADDPS  Z0, Z4, Z4
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -12565,11 +12565,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -12579,31 +12579,31 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -12612,7 +12612,7 @@ partfresh:
 	VMAXPS       Z6, Z0, Z6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -12630,21 +12630,21 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -12653,7 +12653,7 @@ fullfresh:
 	VMAXPS       Z6, Z0, Z6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -12887,11 +12887,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -12901,36 +12901,36 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -12941,7 +12941,7 @@ partfresh:
 	VMAXPS       Z8, Z0, Z8
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -12964,26 +12964,26 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -12994,7 +12994,7 @@ fullfresh:
 	VMAXPS       Z8, Z0, Z8
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -13270,11 +13270,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -13284,41 +13284,41 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -13331,7 +13331,7 @@ partfresh:
 	VMAXPS       Z10, Z0, Z10
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -13359,31 +13359,31 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -13396,7 +13396,7 @@ fullfresh:
 	VMAXPS       Z10, Z0, Z10
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -13714,11 +13714,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -13728,46 +13728,46 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -13782,7 +13782,7 @@ partfresh:
 	VMAXPS       Z12, Z0, Z12
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -13815,36 +13815,36 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -13859,7 +13859,7 @@ fullfresh:
 	VMAXPS       Z12, Z0, Z12
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -14219,11 +14219,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -14233,51 +14233,51 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -14294,7 +14294,7 @@ partfresh:
 	VMAXPS       Z14, Z0, Z14
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -14332,41 +14332,41 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -14383,7 +14383,7 @@ fullfresh:
 	VMAXPS       Z14, Z0, Z14
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -14785,11 +14785,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -14799,56 +14799,56 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -14867,7 +14867,7 @@ partfresh:
 	VMAXPS       Z16, Z0, Z16
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -14910,46 +14910,46 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -14968,7 +14968,7 @@ fullfresh:
 	VMAXPS       Z16, Z0, Z16
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -15412,11 +15412,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -15426,61 +15426,61 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -15501,7 +15501,7 @@ partfresh:
 	VMAXPS       Z18, Z0, Z18
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -15549,51 +15549,51 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -15614,7 +15614,7 @@ fullfresh:
 	VMAXPS       Z18, Z0, Z18
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -16104,11 +16104,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -16118,66 +16118,66 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -16200,7 +16200,7 @@ partfresh:
 	VMAXPS       Z20, Z0, Z20
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -16253,56 +16253,56 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -16325,7 +16325,7 @@ fullfresh:
 	VMAXPS       Z20, Z0, Z20
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -16857,11 +16857,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -16871,71 +16871,71 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -16960,7 +16960,7 @@ partfresh:
 	VMAXPS       Z22, Z0, Z22
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -17018,61 +17018,61 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -17097,7 +17097,7 @@ fullfresh:
 	VMAXPS       Z22, Z0, Z22
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -17671,11 +17671,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -17685,76 +17685,76 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -17781,7 +17781,7 @@ partfresh:
 	VMAXPS       Z24, Z0, Z24
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -17844,66 +17844,66 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -17930,7 +17930,7 @@ fullfresh:
 	VMAXPS       Z24, Z0, Z24
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -18546,11 +18546,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -18560,81 +18560,81 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z26, Z26
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -18663,7 +18663,7 @@ partfresh:
 	VMAXPS       Z26, Z0, Z26
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -18731,71 +18731,71 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z25, Z25
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z26, Z26
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -18824,7 +18824,7 @@ fullfresh:
 	VMAXPS       Z26, Z0, Z26
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -19482,11 +19482,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -19496,86 +19496,86 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z26, Z26
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z27, Z27
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z28, Z28
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -19606,7 +19606,7 @@ partfresh:
 	VMAXPS       Z28, Z0, Z28
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -19679,76 +19679,76 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z25, Z25
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z26, Z26
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z27, Z27
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z28, Z28
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -19779,7 +19779,7 @@ fullfresh:
 	VMAXPS       Z28, Z0, Z28
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -20479,11 +20479,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+56(FP), SI
-	MOVQ      flags+64(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -20493,91 +20493,91 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z26, Z26
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z27, Z27
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z28, Z28
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z29, Z29
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z30, Z30
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -20610,7 +20610,7 @@ partfresh:
 	VMAXPS       Z30, Z0, Z30
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -20688,81 +20688,81 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z25, Z25
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z26, Z26
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z27, Z27
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z28, Z28
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z29, Z29
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z30, Z30
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
 	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
@@ -20795,7 +20795,7 @@ fullfresh:
 	VMAXPS       Z30, Z0, Z30
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
 	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
@@ -25392,6 +25392,2628 @@ row:
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
 	JNE          filters
+	VZEROUPPER
+	RET
+
+// func tile1x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), DX
+	MOVQ         a+8(FP), SI
+	MOVQ         offsets+32(FP), DI
+	MOVQ         CX, R8
+	PREFETCHT0   (R8)
+	MOVQ         bias+72(FP), R8
+	TESTQ        R8, R8
+	JEQ          nobias
+	VBROADCASTSS (R8), X2
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+
+begun:
+	MOVQ stride+16(FP), R8
+	SHLQ $0x02, R8
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS (SI), X1
+	VFMADD231PS  X0, X1, X2
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS 4(SI), X1
+	VFMADD231PS  X0, X1, X2
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS 8(SI), X1
+	VFMADD231PS  X0, X1, X2
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS 12(SI), X1
+	VFMADD231PS  X0, X1, X2
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), X0
+	VBROADCASTSS (SI), X1
+	VFMADD231PS  X0, X1, X2
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), DX
+	TESTQ   $0x00000001, DX
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), X0
+	VADDPS  X0, X2, X2
+
+fullfresh:
+	TESTQ        $0x00000002, DX
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+
+fullabove:
+	TESTQ        $0x00000004, DX
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+
+fullbelow:
+	MOVQ    CX, DX
+	VMOVUPS X2, (DX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile2x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile2x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile3x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile3x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile4x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile4x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile5x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile6x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile7x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile7x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	MOVQ SI, R12
+	SHRQ $0x02, R12
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R8
+	DECQ         R12
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile8x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile8x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	MOVQ SI, R12
+	SHRQ $0x02, R12
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R8
+	DECQ         R12
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile9x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile9x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	MOVQ SI, R12
+	SHRQ $0x02, R12
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R8
+	DECQ         R12
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile10x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile10x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	VBROADCASTSS 36(R9), X11
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	LEAQ (R11)(R9*2), R12
+	ADDQ R9, R12
+	MOVQ SI, R13
+	SHRQ $0x02, R13
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 4(R12), X1
+	VFMADD231PS  X0, X1, X11
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 8(R12), X1
+	VFMADD231PS  X0, X1, X11
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 12(R12), X1
+	VFMADD231PS  X0, X1, X11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, R8
+	DECQ         R13
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X11, X11
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+	VMAXPS       X11, X0, X11
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+	VMINPS       X11, X0, X11
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X11, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile11x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile11x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	VBROADCASTSS 36(R9), X11
+	VBROADCASTSS 40(R9), X12
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+	VXORPS X12, X12, X12
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	LEAQ (R11)(R9*2), R12
+	ADDQ R9, R12
+	MOVQ SI, R13
+	SHRQ $0x02, R13
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 4(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 4(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 8(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 8(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 12(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 12(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, R8
+	DECQ         R13
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X11, X11
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X12, X12
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+	VMAXPS       X11, X0, X11
+	VMAXPS       X12, X0, X12
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+	VMINPS       X11, X0, X11
+	VMINPS       X12, X0, X12
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X11, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X12, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile12x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile12x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	VBROADCASTSS 36(R9), X11
+	VBROADCASTSS 40(R9), X12
+	VBROADCASTSS 44(R9), X13
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+	VXORPS X12, X12, X12
+	VXORPS X13, X13, X13
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	LEAQ (R11)(R9*2), R12
+	ADDQ R9, R12
+	MOVQ SI, R13
+	SHRQ $0x02, R13
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS (R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 4(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 4(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS 4(R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 8(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 8(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS 8(R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 12(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 12(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS 12(R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, R8
+	DECQ         R13
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS (R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X11, X11
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X12, X12
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X13, X13
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+	VMAXPS       X11, X0, X11
+	VMAXPS       X12, X0, X12
+	VMAXPS       X13, X0, X13
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+	VMINPS       X11, X0, X11
+	VMINPS       X12, X0, X12
+	VMINPS       X13, X0, X13
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X11, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X12, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X13, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 

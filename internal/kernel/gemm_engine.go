@@ -58,6 +58,7 @@ type engine[T Float] struct {
 	cols      int                // most columns of a panel
 	lane      int                // the width of a packed panel is a multiple of this
 	rowMajor  bool               // mul takes a row-major A
+	mulHalf   func(p *panel[T])  // mul for a row-major A and half a lane of columns
 	mul       func(p *panel[T])  // see panel
 	copy      func(copyRows[T])  // see copyRows
 	transpose func(transpose[T]) // see transpose

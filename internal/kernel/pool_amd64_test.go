@@ -28,7 +28,7 @@ func TestSplitRows(t *testing.T) {
 			}
 			for phase := range 2 {
 				n := (cols + 1 - phase) / 2
-				for _, v := range laid[phase*rows*pitch:][n:(cols+15)/16*8] {
+				for _, v := range laid[phase*rows*pitch:][n : (cols+15)/16*8] {
 					require.Zero(t, v, "phase %d of %d columns", phase, cols)
 				}
 			}

@@ -62,23 +62,11 @@ func tile(s *simd, rows, vectors int) {
 	t.begin()
 	if s.rowMajor {
 		t.stride = Load(Param("stride"), GP64())
-		TESTQ(t.stride, t.stride)
-		JNE(LabelRef("unpacked"))
 	}
-	TESTQ(t.offsets, t.offsets)
-	JNE(LabelRef("gathered"))
-	t.sum("packed", t.packedStep, func(steps int) {
-		ADDQ(I32(int32(4*rows*steps)), t.a)
-		ADDQ(I32(int32(s.bytes()*vectors*steps)), t.b)
-	})
-	JMP(LabelRef("end"))
-	Label("gathered")
-	t.sum("offset", t.offsetStep, func(steps int) {
-		ADDQ(I32(int32(4*rows*steps)), t.a)
-		ADDQ(I32(int32(4*steps)), t.offsets)
-	})
+	if !s.only {
+		t.sumPacked()
+	}
 	if s.rowMajor {
-		JMP(LabelRef("end"))
 		Label("unpacked")
 		t.beginRows()
 		t.sum("row", t.rowStep, t.advanceRows)
@@ -91,6 +79,27 @@ func tile(s *simd, rows, vectors int) {
 	JNE(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
+}
+
+// sumPacked emits the sums of a packed A. With a stride it jumps past them.
+func (t *tileKernel) sumPacked() {
+	if t.s.rowMajor {
+		TESTQ(t.stride, t.stride)
+		JNE(LabelRef("unpacked"))
+	}
+	TESTQ(t.offsets, t.offsets)
+	JNE(LabelRef("gathered"))
+	t.sum("packed", t.packedStep, func(steps int) {
+		ADDQ(I32(int32(4*t.rows*steps)), t.a)
+		ADDQ(I32(int32(t.s.bytes()*t.vectors*steps)), t.b)
+	})
+	JMP(LabelRef("end"))
+	Label("gathered")
+	t.sum("offset", t.offsetStep, func(steps int) {
+		ADDQ(I32(int32(4*t.rows*steps)), t.a)
+		ADDQ(I32(int32(4*steps)), t.offsets)
+	})
+	JMP(LabelRef("end"))
 }
 
 // eachRow calls f for every row of C, with the address of its first element.
@@ -246,8 +255,12 @@ func (t *tileKernel) multiply(element func(row int) Mem) {
 // finish adds C, applies the limits and stores, as flags and cols say. Full vectors go without
 // masks, because some processors need a dozen cycles for a masked store.
 func (t *tileKernel) finish() {
-	t.cols = Load(Param("cols"), GP64())
 	t.flags = Load(Param("flags"), GP64())
+	if t.s.only {
+		t.write("full", make([]mask, t.vectors))
+		return
+	}
+	t.cols = Load(Param("cols"), GP64())
 	CMPQ(t.cols, Imm(uint64(t.vectors*t.s.lanes)))
 	JGE(LabelRef("full"))
 	t.write("part", t.s.firstLanes(t.cols, t.vectors))

@@ -16,6 +16,8 @@ const mostDotTaps = 6
 func depthwise(s *simd) {
 	weighTaps(s, 4)
 	weighTaps(s, 1)
+	weighNine(s, 1)
+	weighNine(s, 2)
 	for n := range mostDotTaps {
 		tapDots(s, n+1)
 	}
@@ -85,6 +87,66 @@ func weighTaps(s *simd, rows int) {
 	}, func() {
 		forwardRows(rows, "step", x)
 		forwardRows(rows, "outStep", y)
+	})
+}
+
+// weighNine is weighTaps for 3x3 windows and a row stride, with the weights in registers. Four rows
+// of results share the loads of x's rows. A result's sum has the order of weighTaps.
+func weighNine(s *simd, stride int) {
+	const outRows, kernel = 4, 3
+	name := fmt.Sprintf("weighNine%d%s", stride, s.name)
+	TEXT(
+		name, NOSPLIT,
+		"func(rows, cols, row, outStep int, x *float32, second, third int, weights, y *float32, "+
+			"bias, least, most float32)",
+	)
+	Pragma("noescape")
+	doc(fmt.Sprintf("%s sets y to bias plus the weighted sum of 3x3 windows at row stride %d, at least least and at "+
+		"most most, for 4·rows rows; rows and cols are positive. The rows of x are row elements apart; a window's "+
+		"second and third column are at those offsets. It reads whole vectors of x.", name, stride))
+	b := newBand(s)
+	b.twice = true
+	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
+	second, third := Load(Param("second"), GP64()), Load(Param("third"), GP64())
+	row := Load(Param("row"), GP64())
+	SHLQ(Imm(2), row)
+	weights := Load(Param("weights"), GP64())
+	var w [kernel * kernel]vec
+	for k := range w {
+		w[k] = s.broadcast(Mem{Base: weights, Disp: 4 * k})
+	}
+	at := GP64()
+	b.walk(func(l lanes) {
+		sums := []vec{s.parameter("bias")}
+		for len(sums) < outRows {
+			sums = append(sums, s.copy(sums[0]))
+		}
+		LEAQ(b.here(x), at)
+		columns := []Mem{{Base: at}, {Base: at, Index: second, Scale: 4}, {Base: at, Index: third, Scale: 4}}
+		for i := range (outRows-1)*stride + kernel {
+			for kw, column := range columns {
+				v := s.table(column)
+				for out, sum := range sums {
+					if kh := i - stride*out; kh >= 0 && kh < kernel {
+						VFMADD231PS(v, w[kernel*kh+kw], sum)
+					}
+				}
+			}
+			ADDQ(row, at)
+		}
+		least, most := s.parameter("least"), s.parameter("most")
+		for _, sum := range sums {
+			VMAXPS(sum, least, sum)
+			VMINPS(sum, most, sum)
+		}
+		LEAQ(b.here(y), at)
+		l.storeRows(b.cols, sums, newBlock(at, "outStep"))
+	}, func() {
+		LEAQ(Mem{Base: x, Index: row, Scale: 4}, x)
+		if stride == 2 {
+			LEAQ(Mem{Base: x, Index: row, Scale: 4}, x)
+		}
+		forwardRows(outRows, "outStep", y)
 	})
 }
 

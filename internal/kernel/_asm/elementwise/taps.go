@@ -324,8 +324,8 @@ func pickRows(s *simd) {
 func splitRows() {
 	TEXT("splitRows", NOSPLIT, "func(rows, cols, step, outStep int, x, even, odd *float32)")
 	Pragma("noescape")
-	doc("splitRows writes the even and the odd columns of rows of cols elements of x to even and odd, and up to 7 zeros " +
-		"after them; rows and cols are positive.")
+	doc("splitRows writes the even and the odd columns of rows of cols elements of x to even and odd, and up to 7 " +
+		"zeros after them; rows and cols are positive.")
 	const turn = 16
 	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
 	x, even, odd := Load(Param("x"), GP64()), Load(Param("even"), GP64()), Load(Param("odd"), GP64())
