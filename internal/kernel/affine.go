@@ -11,7 +11,8 @@ package kernel
 // bits at every index in the batch.
 type Affine[T Float] struct {
 	batch, in, out          int
-	dots                    *affineDots[T] // nil where packed products are faster for the forward pass
+	dots                    *affineDots[T]   // for the forward pass; nil where packed products are faster
+	turned                  *affineTurned[T] // the same; nil where packing the weights pays
 	forward, data, weights  *product[T]
 	part                    *Part
 	wholeX, wholeDy, biasDy Whole[T] // operands of the gradients of the weights and of the bias
@@ -29,6 +30,9 @@ const longSum = 1024
 // there the long runs of packing fetch them better, unless only one tile of rows uses them.
 const cachedWeights = 1 << 21
 
+// turnedBatch is the largest batch for which packing the weights costs more than it gains.
+const turnedBatch = 128
+
 // NewAffine plans a layer of the given sizes.
 func NewAffine[T Float](batch, in, out int) *Affine[T] {
 	a := &Affine[T]{
@@ -45,6 +49,10 @@ func (a *Affine[T]) plan() {
 	a.dots = nil
 	if e.dotTile > 0 && (batch <= e.dotTile || a.in >= longSum && a.in*a.out <= cachedWeights) {
 		a.dots = newAffineDots(e, a.batch, a.in, a.out)
+	}
+	a.turned = nil
+	if a.dots == nil && e.rowMajor && a.batch <= turnedBatch {
+		a.turned = newAffineTurned(e, a.batch, a.in, a.out)
 	}
 }
 
@@ -65,6 +73,10 @@ func (a *Affine[T]) ForwardWithin(limits Limits[T], x, w, bias, y []T) {
 func (a *Affine[T]) apply(x, w, bias, y []T, limits Limits[T]) {
 	if a.dots != nil {
 		a.dots.run(x, w, bias, y, limits)
+		return
+	}
+	if a.turned != nil {
+		a.turned.run(x, w, bias, y, limits)
 		return
 	}
 	a.forward.plan(a.batch, a.out, a.in)

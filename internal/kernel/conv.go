@@ -221,6 +221,9 @@ func newConvForward[T Float](e *engine[T], s ConvShape) *correlation[T] {
 	c.packTile = func(w []T, group int, t rowTile, dst []T) {
 		e.packTile(matrix[T]{data: w[group*out*c.k:], stride: c.k}, t, c.k, dst)
 	}
+	if s.Batch*c.pixels <= rowsBlock || c.pixels <= rowsPlane {
+		c.readRows()
+	}
 	return c
 }
 

@@ -6,6 +6,8 @@ const (
 	pixelBlock  = 256 // pixels in a shard and in a panel: their operands stay in L2 while the tiles of weights pass
 	patchBlock  = 8   // channels that a shard packs by im2col
 	passBlock   = 8   // channels that a shard hands to the epilogue
+	rowsBlock   = 512 // pixels of the batch up to which packing a row-major A costs more than it gains
+	rowsPlane   = 256 // and pixels of an image, in any batch
 )
 
 // correlation is a planned product of packed weights with packed images. For each image n and group
@@ -22,17 +24,19 @@ type correlation[T Float] struct {
 	im               *im2col
 	tiles            []rowTile
 	depth            int
+	inRows           bool // weights are read where they lie, row-major, and packTile isn't called
 	split            bool // a shard is a part of an image, not a whole one
 	tileParts        int  // parts that the tiles are cut into when split
 
-	packTile func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
-	limits   Limits[T]                                  // of y
+	packTile    func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
+	tailOffsets []int32                                    // of the rows of a tail, for row-major weights
+	limits      Limits[T]                                  // of y
 
 	// The neighbors in a fused layer, or nil. The prologue makes n planes of x, from channel first
 	// of an image on; the epilogue takes n finished planes of y. Channels count through all groups.
 	prologue, epilogue planesFunc[T]
 
-	packed  []T // weights of a group: m·k elements, tile after tile; borrowed for a call
+	packed  []T // weights of a group: m·k elements, tile after tile; borrowed for a call; or w
 	patches []T // L of one image and group, when split
 	sorted  []T // its columns sorted by phase
 	planes  []T // its x, if the prologue makes it
@@ -62,12 +66,28 @@ func newCorrelation[T Float](e *engine[T], batch, groups, m int, im *im2col) *co
 	return c
 }
 
+// readRows makes the correlation read its weights row-major, in w itself, if the engine can.
+func (c *correlation[T]) readRows() {
+	c.inRows = c.e.rowMajor
+	if !c.inRows || !c.im.identity {
+		return
+	}
+	c.tailOffsets = make([]int32, c.depth)
+	for i := range c.tailOffsets {
+		c.tailOffsets[i] = int32(i * c.e.lane)
+	}
+}
+
 func (c *correlation[T]) run(x, w, bias, y []T) {
 	c.x, c.w, c.bias, c.y = x, w, bias, y
-	weights := borrow[T](c.groups * c.m * c.k)
-	defer giveBack(weights)
-	c.packed = *weights
-	parallelAbove(parallelWork, int64(c.groups*c.m*c.k), c.groups*len(c.tiles), c.pack)
+	if c.inRows {
+		c.packed = w
+	} else {
+		weights := borrow[T](c.groups * c.m * c.k)
+		defer giveBack(weights)
+		c.packed = *weights
+		parallelAbove(parallelWork, int64(c.groups*c.m*c.k), c.groups*len(c.tiles), c.pack)
+	}
 	work := int64(c.m) * int64(c.k) * int64(c.pixels)
 	if !c.split {
 		parallelAbove(parallelWork, work*int64(c.batch*c.groups), c.batch*c.groups, c.whole)
@@ -193,7 +213,8 @@ func (c *correlation[T]) passShard(worker, shard int) {
 }
 
 // multiply computes some tiles of weights for pixels [first, end) of an image and group. y is its
-// result.
+// result. The last pixels, if they don't fill a vector, are computed in one that overlaps the one
+// before; their sums must then be complete, as a second block of k would add to them twice.
 func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTile, group, first, end int, y []T) {
 	var bias []T
 	if c.bias != nil {
@@ -205,6 +226,9 @@ func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTi
 			tiles: tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc, offsets: c.im.offsets[k0:],
 			ldc:        c.pixels,
 			accumulate: k0 > 0,
+		}
+		if c.inRows {
+			s.p.stride = c.k
 		}
 		if k0+kc == c.k {
 			s.p.limits = c.limits
@@ -220,7 +244,15 @@ func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTi
 			s.p.b, s.p.c, s.p.cols = patches[j:], y[j:], min(pixelBlock, whole-j)
 			c.e.mul(&s.p)
 		}
-		if whole < end {
+		switch {
+		case whole == end:
+		case c.inRows && c.depth == c.k && whole > first && end-whole <= c.e.lane/2:
+			s.p.b, s.p.c, s.p.cols = patches[end-c.e.lane/2:], y[end-c.e.lane/2:], c.e.lane/2
+			c.e.mulHalf(&s.p)
+		case c.depth == c.k && whole > first:
+			s.p.b, s.p.c, s.p.cols = patches[end-c.e.lane:], y[end-c.e.lane:], c.e.lane
+			c.e.mul(&s.p)
+		default:
 			c.multiplyTail(s, patches[k0*c.pixels+whole:], y[whole:], end-whole)
 		}
 	}
@@ -232,6 +264,6 @@ func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTi
 func (c *correlation[T]) multiplyTail(s *imageScratch[T], columns, y []T, n int) {
 	s.tail = grow(s.tail, s.p.kc*c.e.lane)
 	c.e.copy(copyRows[T]{rows: s.p.kc, cols: n, src: columns, srcStride: c.pixels, dst: s.tail, dstStride: c.e.lane})
-	s.p.b, s.p.offsets, s.p.width, s.p.c, s.p.cols = s.tail, nil, c.e.lane, y, n
+	s.p.b, s.p.offsets, s.p.width, s.p.c, s.p.cols = s.tail, c.tailOffsets, c.e.lane, y, n
 	c.e.mul(&s.p)
 }

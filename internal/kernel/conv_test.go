@@ -426,6 +426,54 @@ func sameBitsAnywhere(t *testing.T, s ConvShape) {
 	})
 }
 
+// TestConvReadsRows compares weights that are read where they lie with packed ones, to the bit, on
+// memory that ends or begins at a protected page.
+func TestConvReadsRows(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, name := range []string{
+			"1x1, many channels", "1x1, sum in blocks", "1x1, padded", "1x1 strided", "padding", "groups",
+			"sum in blocks", "dilated strided", "one pixel", "many images",
+		} {
+			readsRows(t, convShapes[name])
+		}
+		for pixels := 1; pixels <= 40; pixels++ { // with every number of pixels in the last vector
+			readsRows(t, ConvShape{
+				Batch: 2, InChannels: 9, InHeight: 1, InWidth: pixels, OutChannels: 2*pixels - 1,
+				KernelH: 1, KernelW: 1,
+			})
+		}
+	})
+}
+
+func readsRows(t *testing.T, s ConvShape) {
+	r := newRand(28)
+	nx, nw, ny := s.sizes()
+	x, w, bias := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels)
+	forward := func(inRows, atEnd bool) []float32 {
+		c := NewConv[float32](s)
+		f := c.forwardPass()
+		require.Equal(t, f.e.rowMajor, f.inRows)
+		f.inRows = f.inRows && inRows
+		at := func(s []float32) []float32 { return guarded(t, s, atEnd) }
+		y := at(make([]float32, ny))
+		c.ForwardWithin(Limits[float32]{Least: -0.5, Most: 0.75}, at(x), at(w), at(bias), y)
+		return y
+	}
+	want := bitsOf(forward(false, false))
+	require.Equal(t, want, bitsOf(forward(true, false)), "%+v", s)
+	require.Equal(t, want, bitsOf(forward(true, true)), "%+v, at the end", s)
+}
+
+func TestConvPacksForManyPixels(t *testing.T) {
+	s := ConvShape{Batch: 1, InChannels: 3, InHeight: 20, InWidth: 20, OutChannels: 5, KernelH: 1, KernelW: 1}
+	e := engineFor[float32]()
+	assert.Equal(t, e.rowMajor, NewConv[float32](s).forwardPass().inRows)
+	s.Batch = 2
+	assert.False(t, NewConv[float32](s).forwardPass().inRows)
+	s.InHeight = 10
+	assert.Equal(t, e.rowMajor, NewConv[float32](s).forwardPass().inRows)
+}
+
 func TestConvAllocatesNothing(t *testing.T) {
 	for _, s := range []ConvShape{
 		{

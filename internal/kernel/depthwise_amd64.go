@@ -6,13 +6,20 @@ package kernel
 type vectorChannels struct {
 	pool          *vectorPool
 	weigh, weigh4 weighTapsFunc
-	dots          [7]tapDotsFunc // by number of taps
+	weighNine     [2]weighNineFunc // by the row stride less one
+	dots          [7]tapDotsFunc   // by number of taps
 }
 
 // weighTapsFunc is an assembly function that computes rows results, or 4·rows for weigh4; see
 // weighTaps.
 type weighTapsFunc func(
 	rows, cols, step, outStep int, x *float32, n int, taps *int32, weights, y *float32, bias, least, most float32,
+)
+
+// weighNineFunc is weighTapsFunc for 4·rows rows of 3x3 windows. row is between rows of x; second
+// and third are the columns of a window.
+type weighNineFunc func(
+	rows, cols, row, outStep int, x *float32, second, third int, weights, y *float32, bias, least, most float32,
 )
 
 type tapDotsFunc func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)
@@ -26,9 +33,10 @@ type channelConv struct {
 	windows
 	v        *vectorChannels
 	laneSums func(lanes, sums []float32)
-	m        int // filters per input channel
-	taps     int // taps per filter
-	block    int // input channels in a shard
+	m        int  // filters per input channel
+	taps     int  // taps per filter
+	nine     bool // windows are 3x3, of neighboring rows, at row stride 1 or 2
+	block    int  // input channels in a shard
 	work     int64
 
 	phaseTaps [][]poolTap // of each gradientPhase, for m consecutive planes of dy
@@ -70,6 +78,7 @@ func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []
 	c := &channelConv{windows: newWindows(windows), v: v, laneSums: laneSums}
 	c.m, c.taps = s.OutChannels/s.Groups, s.KernelH*s.KernelW
 	c.block = max(1, min(ceilDiv(s.InChannels, weightShards), sweepShard/c.in))
+	c.nine = s.KernelH == 3 && s.KernelW == 3 && c.DilationH == 1 && s.StrideH <= 2
 	c.work = s.MultiplyAdds()
 	c.forwardBlock, c.dataBlock, c.weightsBlock = c.forwardShard, c.dataShard, c.weightsShard
 	return c
@@ -120,13 +129,24 @@ func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 			bias = c.bias[filter]
 		}
 		weights := c.w[filter*c.taps:]
+		if c.nine && rows >= 4 {
+			c.v.weighNines(c.StrideH, rows, cols, l, laid, weights, y[f*c.out:], bias, c.least, c.most)
+			continue
+		}
 		c.v.weighRows(rows, cols, c.StrideH*l.rowSize, cols, laid, l.taps, weights, y[f*c.out:], bias, c.least, c.most)
 	}
 }
 
+// lay returns a channel's layout with slack after it, unless all rows of results have a vector's
+// length.
 func (c *channelConv) lay(worker, image, channel int) []float32 {
-	x := inputs(&c.windows, c.x, image*c.Channels+channel)
-	return c.v.pool.layOutZeros(&c.windows, c.windows.workspaces.of(worker), x)
+	x, ws := inputs(&c.windows, c.x, image*c.Channels+channel), c.windows.workspaces.of(worker)
+	if c.layout().identity && len(c.columns) < c.v.pool.lanes {
+		ws.x = grow(ws.x, len(x))
+		copy(ws.x, x)
+		return ws.x
+	}
+	return c.v.pool.layOutZeros(&c.windows, ws, x)
 }
 
 // weighRows sets rows of y to weighted sums of taps of x. It works on four rows at once, which
@@ -144,6 +164,20 @@ func (v *vectorChannels) weighRows(
 	if rows%4 > 0 {
 		x, y = x[(rows-4)*step:], y[(rows-4)*outStep:]
 		v.weigh4(1, cols, step, outStep, &x[0], len(taps), &taps[0].offset, &weights[0], &y[0], bias, least, most)
+	}
+}
+
+// weighNines is weighRows for 3x3 windows.
+func (v *vectorChannels) weighNines(
+	stride, rows, cols int, l *poolLayout, x, weights, y []float32, bias, least, most float32,
+) {
+	weights, y = weights[:9], y[:rows*cols]
+	second, third := int(l.taps[1].offset), int(l.taps[2].offset)
+	weigh := v.weighNine[stride-1]
+	weigh(rows/4, cols, l.rowSize, cols, &x[0], second, third, &weights[0], &y[0], bias, least, most)
+	if rows%4 > 0 {
+		x, y = x[(rows-4)*stride*l.rowSize:], y[(rows-4)*cols:]
+		weigh(1, cols, l.rowSize, cols, &x[0], second, third, &weights[0], &y[0], bias, least, most)
 	}
 }
 

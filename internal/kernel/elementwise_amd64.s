@@ -5140,7 +5140,7 @@ DATA quad0000000094d049bb<>+0(SB)/8, $0x0000000094d049bb
 GLOBL quad0000000094d049bb<>(SB), RODATA|NOPTR, $8
 
 // func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -5152,20 +5152,23 @@ TEXT ·weighTaps4AVX2(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Y1
 	VBROADCASTSS most+80(FP), Y2
 	MOVQ         rows+0(FP), R9
-	MOVQ         AX, R10
-	ANDQ         $-8, R10
 	MOVQ         AX, CX
-	SUBQ         R10, CX
-	LEAQ         firstLanes<>+0(SB), SI
-	NEGQ         CX
-	VMOVUPS      32(SI)(CX*4), Y3
+	ANDQ         $-8, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	LEAQ         firstLanes<>+0(SB), CX
+	NEGQ         SI
+	VMOVUPS      32(CX)(SI*4), Y3
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R10
-	JEQ  part
+	LEAQ -8(AX), R10
+	CMPQ R10, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R10
+	CMOVQGT R10, CX
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
@@ -5193,65 +5196,81 @@ tapofwhole:
 	LEAQ         (R11)(R11*2), R12
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
+	VMAXPS       Y5, Y1, Y5
+	VMINPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y1, Y7
+	VMINPS       Y7, Y2, Y7
 	VMOVUPS      Y4, (SI)
-	VMAXPS       Y5, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMOVUPS      Y4, (SI)(R11*1)
-	VMAXPS       Y6, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMOVUPS      Y4, (SI)(R11*2)
-	VMAXPS       Y7, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMOVUPS      Y4, (SI)(R12*1)
+	VMOVUPS      Y5, (SI)(R11*1)
+	VMOVUPS      Y6, (SI)(R11*2)
+	VMOVUPS      Y7, (SI)(R12*1)
 	ADDQ         $0x08, CX
-	CMPQ         CX, R10
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y0, Y7
-	MOVQ    weights+56(FP), R11
-	MOVQ    taps+48(FP), R12
-	MOVQ    n+40(FP), R13
+	MOVQ    weights+56(FP), R10
+	MOVQ    taps+48(FP), R11
+	MOVQ    n+40(FP), R12
 
 tapofpart:
-	MOVLQSX      (R12), SI
+	MOVLQSX      (R11), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Y8
-	ADDQ         $0x04, R11
-	VMASKMOVPS   (SI), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y4
-	VMASKMOVPS   (SI)(DI*1), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y5
-	VMASKMOVPS   (SI)(DI*2), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y6
-	VMASKMOVPS   (SI)(R8*1), Y3, Y9
-	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         $0x08, R12
-	DECQ         R13
+	VBROADCASTSS (R10), Y8
+	ADDQ         $0x04, R10
+	VFMADD231PS  (SI), Y8, Y4
+	VFMADD231PS  (SI)(DI*1), Y8, Y5
+	VFMADD231PS  (SI)(DI*2), Y8, Y6
+	VFMADD231PS  (SI)(R8*1), Y8, Y7
+	ADDQ         $0x08, R11
+	DECQ         R12
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), R11
+	LEAQ         (SI)(SI*2), R10
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)
-	VMAXPS       Y5, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)(SI*1)
-	VMAXPS       Y6, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)(SI*2)
-	VMAXPS       Y7, Y1, Y4
-	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)(R11*1)
+	VMAXPS       Y5, Y1, Y5
+	VMINPS       Y5, Y2, Y5
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y2, Y6
+	VMAXPS       Y7, Y1, Y7
+	VMINPS       Y7, Y2, Y7
+	CMPQ         AX, $0x04
+	JLT          short
+	LEAQ         indices<>+0(SB), R11
+	VMOVDQU      -16(R11)(AX*4), Y8
+	VMOVUPS      X4, (CX)
+	VPERMPS      Y4, Y8, Y4
+	VMOVUPS      X5, (CX)(SI*1)
+	VPERMPS      Y5, Y8, Y5
+	VMOVUPS      X6, (CX)(SI*2)
+	VPERMPS      Y6, Y8, Y6
+	VMOVUPS      X7, (CX)(R10*1)
+	VPERMPS      Y7, Y8, Y7
+	LEAQ         -16(CX)(AX*4), CX
+	VMOVUPS      X4, (CX)
+	VMOVUPS      X5, (CX)(SI*1)
+	VMOVUPS      X6, (CX)(SI*2)
+	VMOVUPS      X7, (CX)(R10*1)
+	JMP          stored
 
+short:
+	VMASKMOVPS Y4, Y3, (CX)
+	VMASKMOVPS Y5, Y3, (CX)(SI*1)
+	VMASKMOVPS Y6, Y3, (CX)(SI*2)
+	VMASKMOVPS Y7, Y3, (CX)(R10*1)
+
+stored:
 done:
 	MOVQ step+16(FP), CX
 	LEAQ (DX)(CX*4), DX
@@ -5268,8 +5287,26 @@ done:
 	VZEROUPPER
 	RET
 
+DATA indices<>+0(SB)/4, $0x00000000
+DATA indices<>+4(SB)/4, $0x00000001
+DATA indices<>+8(SB)/4, $0x00000002
+DATA indices<>+12(SB)/4, $0x00000003
+DATA indices<>+16(SB)/4, $0x00000004
+DATA indices<>+20(SB)/4, $0x00000005
+DATA indices<>+24(SB)/4, $0x00000006
+DATA indices<>+28(SB)/4, $0x00000007
+DATA indices<>+32(SB)/4, $0x00000008
+DATA indices<>+36(SB)/4, $0x00000009
+DATA indices<>+40(SB)/4, $0x0000000a
+DATA indices<>+44(SB)/4, $0x0000000b
+DATA indices<>+48(SB)/4, $0x0000000c
+DATA indices<>+52(SB)/4, $0x0000000d
+DATA indices<>+56(SB)/4, $0x0000000e
+DATA indices<>+60(SB)/4, $0x0000000f
+GLOBL indices<>(SB), RODATA|NOPTR, $64
+
 // func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -5281,20 +5318,23 @@ TEXT ·weighTaps1AVX2(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Y1
 	VBROADCASTSS most+80(FP), Y2
 	MOVQ         rows+0(FP), DI
-	MOVQ         AX, R8
-	ANDQ         $-8, R8
 	MOVQ         AX, CX
-	SUBQ         R8, CX
-	LEAQ         firstLanes<>+0(SB), SI
-	NEGQ         CX
-	VMOVUPS      32(SI)(CX*4), Y3
+	ANDQ         $-8, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	LEAQ         firstLanes<>+0(SB), CX
+	NEGQ         SI
+	VMOVUPS      32(CX)(SI*4), Y3
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R8
-	JEQ  part
+	LEAQ -8(AX), R8
+	CMPQ R8, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R8
+	CMOVQGT R8, CX
 	VMOVAPS Y0, Y4
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
@@ -5318,27 +5358,25 @@ tapofwhole:
 	VMINPS       Y4, Y2, Y4
 	VMOVUPS      Y4, (SI)
 	ADDQ         $0x08, CX
-	CMPQ         CX, R8
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Y0, Y4
-	MOVQ    weights+56(FP), R9
-	MOVQ    taps+48(FP), R10
-	MOVQ    n+40(FP), R11
+	MOVQ    weights+56(FP), R8
+	MOVQ    taps+48(FP), R9
+	MOVQ    n+40(FP), R10
 
 tapofpart:
-	MOVLQSX      (R10), SI
+	MOVLQSX      (R9), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Y5
-	ADDQ         $0x04, R9
-	VMASKMOVPS   (SI), Y3, Y6
-	VFMADD231PS  Y6, Y5, Y4
-	ADDQ         $0x08, R10
-	DECQ         R11
+	VBROADCASTSS (R8), Y5
+	ADDQ         $0x04, R8
+	VFMADD231PS  (SI), Y5, Y4
+	ADDQ         $0x08, R9
+	DECQ         R10
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI
@@ -5346,14 +5384,539 @@ tapofpart:
 	LEAQ         (SI)(SI*2), SI
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y3, (CX)
+	CMPQ         AX, $0x04
+	JLT          short
+	LEAQ         indices<>+0(SB), SI
+	VMOVDQU      -16(SI)(AX*4), Y5
+	VMOVUPS      X4, (CX)
+	VPERMPS      Y4, Y5, Y4
+	LEAQ         -16(CX)(AX*4), CX
+	VMOVUPS      X4, (CX)
+	JMP          stored
 
+short:
+	VMASKMOVPS Y4, Y3, (CX)
+
+stored:
 done:
 	MOVQ step+16(FP), CX
 	LEAQ (DX)(CX*4), DX
 	MOVQ outStep+24(FP), CX
 	LEAQ (BX)(CX*4), BX
 	DECQ DI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func weighNine1AVX2(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·weighNine1AVX2(SB), NOSPLIT, $0-84
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         second+40(FP), SI
+	MOVQ         third+48(FP), DI
+	MOVQ         row+16(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         weights+56(FP), CX
+	VBROADCASTSS (CX), Y0
+	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 12(CX), Y3
+	VBROADCASTSS 16(CX), Y4
+	VBROADCASTSS 20(CX), Y5
+	VBROADCASTSS 24(CX), Y6
+	VBROADCASTSS 28(CX), Y7
+	VBROADCASTSS 32(CX), Y8
+	MOVQ         rows+0(FP), R10
+	MOVQ         AX, CX
+	ANDQ         $-8, CX
+	MOVQ         AX, R9
+	SUBQ         CX, R9
+	LEAQ         firstLanes<>+0(SB), CX
+	NEGQ         R9
+	VMOVUPS      32(CX)(R9*4), Y9
+
+row:
+	XORQ CX, CX
+	LEAQ -8(AX), R11
+	CMPQ R11, $0x00
+	JLT  part
+
+whole:
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	VBROADCASTSS bias+72(FP), Y10
+	VMOVAPS      Y10, Y11
+	VMOVAPS      Y10, Y12
+	VMOVAPS      Y10, Y13
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y0, Y10
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y1, Y10
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y2, Y10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y10
+	VFMADD231PS  Y14, Y0, Y11
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y10
+	VFMADD231PS  Y14, Y1, Y11
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y10
+	VFMADD231PS  Y14, Y2, Y11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y10
+	VFMADD231PS  Y14, Y3, Y11
+	VFMADD231PS  Y14, Y0, Y12
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y10
+	VFMADD231PS  Y14, Y4, Y11
+	VFMADD231PS  Y14, Y1, Y12
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y10
+	VFMADD231PS  Y14, Y5, Y11
+	VFMADD231PS  Y14, Y2, Y12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y11
+	VFMADD231PS  Y14, Y3, Y12
+	VFMADD231PS  Y14, Y0, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y11
+	VFMADD231PS  Y14, Y4, Y12
+	VFMADD231PS  Y14, Y1, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y11
+	VFMADD231PS  Y14, Y5, Y12
+	VFMADD231PS  Y14, Y2, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y12
+	VFMADD231PS  Y14, Y3, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y12
+	VFMADD231PS  Y14, Y4, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y12
+	VFMADD231PS  Y14, Y5, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y13
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Y14
+	VBROADCASTSS most+80(FP), Y15
+	VMAXPS       Y10, Y14, Y10
+	VMINPS       Y10, Y15, Y10
+	VMAXPS       Y11, Y14, Y11
+	VMINPS       Y11, Y15, Y11
+	VMAXPS       Y12, Y14, Y12
+	VMINPS       Y12, Y15, Y12
+	VMAXPS       Y13, Y14, Y13
+	VMINPS       Y13, Y15, Y13
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), R12
+	SHLQ         $0x02, R12
+	LEAQ         (R12)(R12*2), R13
+	VMOVUPS      Y10, (R9)
+	VMOVUPS      Y11, (R9)(R12*1)
+	VMOVUPS      Y12, (R9)(R12*2)
+	VMOVUPS      Y13, (R9)(R13*1)
+	ADDQ         $0x08, CX
+	CMPQ         CX, AX
+	JLT          whole
+	JMP          done
+
+part:
+	VBROADCASTSS bias+72(FP), Y10
+	VMOVAPS      Y10, Y11
+	VMOVAPS      Y10, Y12
+	VMOVAPS      Y10, Y13
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y0, Y10
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y1, Y10
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y2, Y10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y10
+	VFMADD231PS  Y14, Y0, Y11
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y10
+	VFMADD231PS  Y14, Y1, Y11
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y10
+	VFMADD231PS  Y14, Y2, Y11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y10
+	VFMADD231PS  Y14, Y3, Y11
+	VFMADD231PS  Y14, Y0, Y12
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y10
+	VFMADD231PS  Y14, Y4, Y11
+	VFMADD231PS  Y14, Y1, Y12
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y10
+	VFMADD231PS  Y14, Y5, Y11
+	VFMADD231PS  Y14, Y2, Y12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y11
+	VFMADD231PS  Y14, Y3, Y12
+	VFMADD231PS  Y14, Y0, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y11
+	VFMADD231PS  Y14, Y4, Y12
+	VFMADD231PS  Y14, Y1, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y11
+	VFMADD231PS  Y14, Y5, Y12
+	VFMADD231PS  Y14, Y2, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y12
+	VFMADD231PS  Y14, Y3, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y12
+	VFMADD231PS  Y14, Y4, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y12
+	VFMADD231PS  Y14, Y5, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y13
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Y14
+	VBROADCASTSS most+80(FP), Y15
+	VMAXPS       Y10, Y14, Y10
+	VMINPS       Y10, Y15, Y10
+	VMAXPS       Y11, Y14, Y11
+	VMINPS       Y11, Y15, Y11
+	VMAXPS       Y12, Y14, Y12
+	VMINPS       Y12, Y15, Y12
+	VMAXPS       Y13, Y14, Y13
+	VMINPS       Y13, Y15, Y13
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), R11
+	CMPQ         AX, $0x04
+	JLT          short
+	LEAQ         indices<>+0(SB), R12
+	VMOVDQU      -16(R12)(AX*4), Y14
+	VMOVUPS      X10, (R9)
+	VPERMPS      Y10, Y14, Y10
+	VMOVUPS      X11, (R9)(CX*1)
+	VPERMPS      Y11, Y14, Y11
+	VMOVUPS      X12, (R9)(CX*2)
+	VPERMPS      Y12, Y14, Y12
+	VMOVUPS      X13, (R9)(R11*1)
+	VPERMPS      Y13, Y14, Y13
+	LEAQ         -16(R9)(AX*4), R9
+	VMOVUPS      X10, (R9)
+	VMOVUPS      X11, (R9)(CX*1)
+	VMOVUPS      X12, (R9)(CX*2)
+	VMOVUPS      X13, (R9)(R11*1)
+	JMP          stored
+
+short:
+	VMASKMOVPS Y10, Y9, (R9)
+	VMASKMOVPS Y11, Y9, (R9)(CX*1)
+	VMASKMOVPS Y12, Y9, (R9)(CX*2)
+	VMASKMOVPS Y13, Y9, (R9)(R11*1)
+
+stored:
+done:
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	DECQ R10
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func weighNine2AVX2(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·weighNine2AVX2(SB), NOSPLIT, $0-84
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         second+40(FP), SI
+	MOVQ         third+48(FP), DI
+	MOVQ         row+16(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         weights+56(FP), CX
+	VBROADCASTSS (CX), Y0
+	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 12(CX), Y3
+	VBROADCASTSS 16(CX), Y4
+	VBROADCASTSS 20(CX), Y5
+	VBROADCASTSS 24(CX), Y6
+	VBROADCASTSS 28(CX), Y7
+	VBROADCASTSS 32(CX), Y8
+	MOVQ         rows+0(FP), R10
+	MOVQ         AX, CX
+	ANDQ         $-8, CX
+	MOVQ         AX, R9
+	SUBQ         CX, R9
+	LEAQ         firstLanes<>+0(SB), CX
+	NEGQ         R9
+	VMOVUPS      32(CX)(R9*4), Y9
+
+row:
+	XORQ CX, CX
+	LEAQ -8(AX), R11
+	CMPQ R11, $0x00
+	JLT  part
+
+whole:
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	VBROADCASTSS bias+72(FP), Y10
+	VMOVAPS      Y10, Y11
+	VMOVAPS      Y10, Y12
+	VMOVAPS      Y10, Y13
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y0, Y10
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y1, Y10
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y2, Y10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y10
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y10
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y10
+	VFMADD231PS  Y14, Y0, Y11
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y10
+	VFMADD231PS  Y14, Y1, Y11
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y10
+	VFMADD231PS  Y14, Y2, Y11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y11
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y11
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y11
+	VFMADD231PS  Y14, Y0, Y12
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y11
+	VFMADD231PS  Y14, Y1, Y12
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y11
+	VFMADD231PS  Y14, Y2, Y12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y12
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y12
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y12
+	VFMADD231PS  Y14, Y0, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y12
+	VFMADD231PS  Y14, Y1, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y12
+	VFMADD231PS  Y14, Y2, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y13
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Y14
+	VBROADCASTSS most+80(FP), Y15
+	VMAXPS       Y10, Y14, Y10
+	VMINPS       Y10, Y15, Y10
+	VMAXPS       Y11, Y14, Y11
+	VMINPS       Y11, Y15, Y11
+	VMAXPS       Y12, Y14, Y12
+	VMINPS       Y12, Y15, Y12
+	VMAXPS       Y13, Y14, Y13
+	VMINPS       Y13, Y15, Y13
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), R12
+	SHLQ         $0x02, R12
+	LEAQ         (R12)(R12*2), R13
+	VMOVUPS      Y10, (R9)
+	VMOVUPS      Y11, (R9)(R12*1)
+	VMOVUPS      Y12, (R9)(R12*2)
+	VMOVUPS      Y13, (R9)(R13*1)
+	ADDQ         $0x08, CX
+	CMPQ         CX, AX
+	JLT          whole
+	JMP          done
+
+part:
+	VBROADCASTSS bias+72(FP), Y10
+	VMOVAPS      Y10, Y11
+	VMOVAPS      Y10, Y12
+	VMOVAPS      Y10, Y13
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y0, Y10
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y1, Y10
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y2, Y10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y10
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y10
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y10
+	VFMADD231PS  Y14, Y0, Y11
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y10
+	VFMADD231PS  Y14, Y1, Y11
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y10
+	VFMADD231PS  Y14, Y2, Y11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y11
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y11
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y11
+	VFMADD231PS  Y14, Y0, Y12
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y11
+	VFMADD231PS  Y14, Y1, Y12
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y11
+	VFMADD231PS  Y14, Y2, Y12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y12
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y12
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y12
+	VFMADD231PS  Y14, Y0, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y12
+	VFMADD231PS  Y14, Y1, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y12
+	VFMADD231PS  Y14, Y2, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y3, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y4, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y5, Y13
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y14
+	VFMADD231PS  Y14, Y6, Y13
+	VMOVUPS      (R9)(SI*4), Y14
+	VFMADD231PS  Y14, Y7, Y13
+	VMOVUPS      (R9)(DI*4), Y14
+	VFMADD231PS  Y14, Y8, Y13
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Y14
+	VBROADCASTSS most+80(FP), Y15
+	VMAXPS       Y10, Y14, Y10
+	VMINPS       Y10, Y15, Y10
+	VMAXPS       Y11, Y14, Y11
+	VMINPS       Y11, Y15, Y11
+	VMAXPS       Y12, Y14, Y12
+	VMINPS       Y12, Y15, Y12
+	VMAXPS       Y13, Y14, Y13
+	VMINPS       Y13, Y15, Y13
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), R11
+	CMPQ         AX, $0x04
+	JLT          short
+	LEAQ         indices<>+0(SB), R12
+	VMOVDQU      -16(R12)(AX*4), Y14
+	VMOVUPS      X10, (R9)
+	VPERMPS      Y10, Y14, Y10
+	VMOVUPS      X11, (R9)(CX*1)
+	VPERMPS      Y11, Y14, Y11
+	VMOVUPS      X12, (R9)(CX*2)
+	VPERMPS      Y12, Y14, Y12
+	VMOVUPS      X13, (R9)(R11*1)
+	VPERMPS      Y13, Y14, Y13
+	LEAQ         -16(R9)(AX*4), R9
+	VMOVUPS      X10, (R9)
+	VMOVUPS      X11, (R9)(CX*1)
+	VMOVUPS      X12, (R9)(CX*2)
+	VMOVUPS      X13, (R9)(R11*1)
+	JMP          stored
+
+short:
+	VMASKMOVPS Y10, Y9, (R9)
+	VMASKMOVPS Y11, Y9, (R9)(CX*1)
+	VMASKMOVPS Y12, Y9, (R9)(CX*2)
+	VMASKMOVPS Y13, Y9, (R9)(R11*1)
+
+stored:
+done:
+	LEAQ (DX)(R8*4), DX
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	DECQ R10
 	JNE  row
 	VZEROUPPER
 	RET
@@ -10564,7 +11127,7 @@ DATA quade3779b97f4a7c150<>+0(SB)/8, $0xe3779b97f4a7c150
 GLOBL quade3779b97f4a7c150<>(SB), RODATA|NOPTR, $8
 
 // func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -10576,20 +11139,23 @@ TEXT ·weighTaps4AVX512(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Z1
 	VBROADCASTSS most+80(FP), Z2
 	MOVQ         rows+0(FP), R9
-	MOVQ         AX, R10
-	ANDQ         $-16, R10
 	MOVQ         AX, CX
-	SUBQ         R10, CX
-	MOVQ         $-1, SI
-	BZHIQ        CX, SI, SI
-	KMOVW        SI, K1
+	ANDQ         $-16, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	MOVQ         $-1, CX
+	BZHIQ        SI, CX, CX
+	KMOVW        CX, K1
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R10
-	JEQ  part
+	LEAQ -16(AX), R10
+	CMPQ R10, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R10
+	CMOVQGT R10, CX
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
@@ -10617,64 +11183,59 @@ tapofwhole:
 	LEAQ         (R11)(R11*2), R12
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VMAXPS       Z5, Z1, Z5
+	VMINPS       Z5, Z2, Z5
+	VMAXPS       Z6, Z1, Z6
+	VMINPS       Z6, Z2, Z6
 	VMOVUPS      Z3, (SI)
-	VMAXPS       Z4, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, (SI)(R11*1)
-	VMAXPS       Z5, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, (SI)(R11*2)
-	VMAXPS       Z6, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, (SI)(R12*1)
+	VMOVUPS      Z4, (SI)(R11*1)
+	VMOVUPS      Z5, (SI)(R11*2)
+	VMOVUPS      Z6, (SI)(R12*1)
 	ADDQ         $0x10, CX
-	CMPQ         CX, R10
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	MOVQ    weights+56(FP), R11
-	MOVQ    taps+48(FP), R12
-	MOVQ    n+40(FP), R13
+	MOVQ    weights+56(FP), R10
+	MOVQ    taps+48(FP), R11
+	MOVQ    n+40(FP), R12
 
 tapofpart:
-	MOVLQSX      (R12), SI
+	MOVLQSX      (R11), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R11), Z7
-	ADDQ         $0x04, R11
-	VMOVUPS.Z    (SI), K1, Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VMOVUPS.Z    (SI)(DI*1), K1, Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VMOVUPS.Z    (SI)(DI*2), K1, Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS.Z    (SI)(R8*1), K1, Z8
-	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         $0x08, R12
-	DECQ         R13
+	VBROADCASTSS (R10), Z7
+	ADDQ         $0x04, R10
+	VFMADD231PS  (SI), Z7, Z3
+	VFMADD231PS  (SI)(DI*1), Z7, Z4
+	VFMADD231PS  (SI)(DI*2), Z7, Z5
+	VFMADD231PS  (SI)(R8*1), Z7, Z6
+	ADDQ         $0x08, R11
+	DECQ         R12
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI
 	SHLQ         $0x02, SI
-	LEAQ         (SI)(SI*2), R11
+	LEAQ         (SI)(SI*2), R10
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VMAXPS       Z5, Z1, Z5
+	VMINPS       Z5, Z2, Z5
+	VMAXPS       Z6, Z1, Z6
+	VMINPS       Z6, Z2, Z6
 	VMOVUPS      Z3, K1, (CX)
-	VMAXPS       Z4, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, K1, (CX)(SI*1)
-	VMAXPS       Z5, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, K1, (CX)(SI*2)
-	VMAXPS       Z6, Z1, Z3
-	VMINPS       Z3, Z2, Z3
-	VMOVUPS      Z3, K1, (CX)(R11*1)
+	VMOVUPS      Z4, K1, (CX)(SI*1)
+	VMOVUPS      Z5, K1, (CX)(SI*2)
+	VMOVUPS      Z6, K1, (CX)(R10*1)
 
 done:
 	MOVQ step+16(FP), CX
@@ -10693,7 +11254,7 @@ done:
 	RET
 
 // func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-84
 	MOVQ         cols+8(FP), AX
 	MOVQ         x+32(FP), DX
@@ -10705,20 +11266,23 @@ TEXT ·weighTaps1AVX512(SB), NOSPLIT, $0-84
 	VBROADCASTSS least+76(FP), Z1
 	VBROADCASTSS most+80(FP), Z2
 	MOVQ         rows+0(FP), DI
-	MOVQ         AX, R8
-	ANDQ         $-16, R8
 	MOVQ         AX, CX
-	SUBQ         R8, CX
-	MOVQ         $-1, SI
-	BZHIQ        CX, SI, SI
-	KMOVW        SI, K1
+	ANDQ         $-16, CX
+	MOVQ         AX, SI
+	SUBQ         CX, SI
+	MOVQ         $-1, CX
+	BZHIQ        SI, CX, CX
+	KMOVW        CX, K1
 
 row:
 	XORQ CX, CX
-	CMPQ CX, R8
-	JEQ  part
+	LEAQ -16(AX), R8
+	CMPQ R8, $0x00
+	JLT  part
 
 whole:
+	CMPQ    CX, R8
+	CMOVQGT R8, CX
 	VMOVAPS Z0, Z3
 	MOVQ    weights+56(FP), R9
 	MOVQ    taps+48(FP), R10
@@ -10742,27 +11306,25 @@ tapofwhole:
 	VMINPS       Z3, Z2, Z3
 	VMOVUPS      Z3, (SI)
 	ADDQ         $0x10, CX
-	CMPQ         CX, R8
+	CMPQ         CX, AX
 	JLT          whole
+	JMP          done
 
 part:
-	CMPQ    CX, AX
-	JEQ     done
 	VMOVAPS Z0, Z3
-	MOVQ    weights+56(FP), R9
-	MOVQ    taps+48(FP), R10
-	MOVQ    n+40(FP), R11
+	MOVQ    weights+56(FP), R8
+	MOVQ    taps+48(FP), R9
+	MOVQ    n+40(FP), R10
 
 tapofpart:
-	MOVLQSX      (R10), SI
+	MOVLQSX      (R9), SI
 	ADDQ         CX, SI
 	LEAQ         (DX)(SI*4), SI
-	VBROADCASTSS (R9), Z4
-	ADDQ         $0x04, R9
-	VMOVUPS.Z    (SI), K1, Z5
-	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         $0x08, R10
-	DECQ         R11
+	VBROADCASTSS (R8), Z4
+	ADDQ         $0x04, R8
+	VFMADD231PS  (SI), Z4, Z3
+	ADDQ         $0x08, R9
+	DECQ         R10
 	JNE          tapofpart
 	LEAQ         (BX)(CX*4), CX
 	MOVQ         outStep+24(FP), SI
@@ -10778,6 +11340,477 @@ done:
 	MOVQ outStep+24(FP), CX
 	LEAQ (BX)(CX*4), BX
 	DECQ DI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func weighNine1AVX512(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·weighNine1AVX512(SB), NOSPLIT, $0-84
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         second+40(FP), SI
+	MOVQ         third+48(FP), DI
+	MOVQ         row+16(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         weights+56(FP), CX
+	VBROADCASTSS (CX), Z0
+	VBROADCASTSS 4(CX), Z1
+	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 12(CX), Z3
+	VBROADCASTSS 16(CX), Z4
+	VBROADCASTSS 20(CX), Z5
+	VBROADCASTSS 24(CX), Z6
+	VBROADCASTSS 28(CX), Z7
+	VBROADCASTSS 32(CX), Z8
+	MOVQ         rows+0(FP), R10
+	MOVQ         AX, CX
+	ANDQ         $-16, CX
+	MOVQ         AX, R9
+	SUBQ         CX, R9
+	MOVQ         $-1, CX
+	BZHIQ        R9, CX, CX
+	KMOVW        CX, K1
+
+row:
+	XORQ CX, CX
+	LEAQ -16(AX), R11
+	CMPQ R11, $0x00
+	JLT  part
+
+whole:
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	VBROADCASTSS bias+72(FP), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	VMOVAPS      Z9, Z12
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z0, Z9
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z1, Z9
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z2, Z9
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z9
+	VFMADD231PS  Z13, Z0, Z10
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z9
+	VFMADD231PS  Z13, Z1, Z10
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z9
+	VFMADD231PS  Z13, Z2, Z10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z9
+	VFMADD231PS  Z13, Z3, Z10
+	VFMADD231PS  Z13, Z0, Z11
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z9
+	VFMADD231PS  Z13, Z4, Z10
+	VFMADD231PS  Z13, Z1, Z11
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z9
+	VFMADD231PS  Z13, Z5, Z10
+	VFMADD231PS  Z13, Z2, Z11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z10
+	VFMADD231PS  Z13, Z3, Z11
+	VFMADD231PS  Z13, Z0, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z10
+	VFMADD231PS  Z13, Z4, Z11
+	VFMADD231PS  Z13, Z1, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z10
+	VFMADD231PS  Z13, Z5, Z11
+	VFMADD231PS  Z13, Z2, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z11
+	VFMADD231PS  Z13, Z3, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z11
+	VFMADD231PS  Z13, Z4, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z11
+	VFMADD231PS  Z13, Z5, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z12
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Z13
+	VBROADCASTSS most+80(FP), Z14
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), R12
+	SHLQ         $0x02, R12
+	LEAQ         (R12)(R12*2), R13
+	VMOVUPS      Z9, (R9)
+	VMOVUPS      Z10, (R9)(R12*1)
+	VMOVUPS      Z11, (R9)(R12*2)
+	VMOVUPS      Z12, (R9)(R13*1)
+	ADDQ         $0x10, CX
+	CMPQ         CX, AX
+	JLT          whole
+	JMP          done
+
+part:
+	VBROADCASTSS bias+72(FP), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	VMOVAPS      Z9, Z12
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z0, Z9
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z1, Z9
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z2, Z9
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z9
+	VFMADD231PS  Z13, Z0, Z10
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z9
+	VFMADD231PS  Z13, Z1, Z10
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z9
+	VFMADD231PS  Z13, Z2, Z10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z9
+	VFMADD231PS  Z13, Z3, Z10
+	VFMADD231PS  Z13, Z0, Z11
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z9
+	VFMADD231PS  Z13, Z4, Z10
+	VFMADD231PS  Z13, Z1, Z11
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z9
+	VFMADD231PS  Z13, Z5, Z10
+	VFMADD231PS  Z13, Z2, Z11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z10
+	VFMADD231PS  Z13, Z3, Z11
+	VFMADD231PS  Z13, Z0, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z10
+	VFMADD231PS  Z13, Z4, Z11
+	VFMADD231PS  Z13, Z1, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z10
+	VFMADD231PS  Z13, Z5, Z11
+	VFMADD231PS  Z13, Z2, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z11
+	VFMADD231PS  Z13, Z3, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z11
+	VFMADD231PS  Z13, Z4, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z11
+	VFMADD231PS  Z13, Z5, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z12
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Z13
+	VBROADCASTSS most+80(FP), Z14
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Z9, K1, (R9)
+	VMOVUPS      Z10, K1, (R9)(CX*1)
+	VMOVUPS      Z11, K1, (R9)(CX*2)
+	VMOVUPS      Z12, K1, (R9)(R11*1)
+
+done:
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	DECQ R10
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func weighNine2AVX512(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·weighNine2AVX512(SB), NOSPLIT, $0-84
+	MOVQ         cols+8(FP), AX
+	MOVQ         x+32(FP), DX
+	MOVQ         y+64(FP), BX
+	MOVQ         second+40(FP), SI
+	MOVQ         third+48(FP), DI
+	MOVQ         row+16(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         weights+56(FP), CX
+	VBROADCASTSS (CX), Z0
+	VBROADCASTSS 4(CX), Z1
+	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 12(CX), Z3
+	VBROADCASTSS 16(CX), Z4
+	VBROADCASTSS 20(CX), Z5
+	VBROADCASTSS 24(CX), Z6
+	VBROADCASTSS 28(CX), Z7
+	VBROADCASTSS 32(CX), Z8
+	MOVQ         rows+0(FP), R10
+	MOVQ         AX, CX
+	ANDQ         $-16, CX
+	MOVQ         AX, R9
+	SUBQ         CX, R9
+	MOVQ         $-1, CX
+	BZHIQ        R9, CX, CX
+	KMOVW        CX, K1
+
+row:
+	XORQ CX, CX
+	LEAQ -16(AX), R11
+	CMPQ R11, $0x00
+	JLT  part
+
+whole:
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	VBROADCASTSS bias+72(FP), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	VMOVAPS      Z9, Z12
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z0, Z9
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z1, Z9
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z2, Z9
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z9
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z9
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z9
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z9
+	VFMADD231PS  Z13, Z0, Z10
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z9
+	VFMADD231PS  Z13, Z1, Z10
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z9
+	VFMADD231PS  Z13, Z2, Z10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z10
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z10
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z10
+	VFMADD231PS  Z13, Z0, Z11
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z10
+	VFMADD231PS  Z13, Z1, Z11
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z10
+	VFMADD231PS  Z13, Z2, Z11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z11
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z11
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z11
+	VFMADD231PS  Z13, Z0, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z11
+	VFMADD231PS  Z13, Z1, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z11
+	VFMADD231PS  Z13, Z2, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z12
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Z13
+	VBROADCASTSS most+80(FP), Z14
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), R12
+	SHLQ         $0x02, R12
+	LEAQ         (R12)(R12*2), R13
+	VMOVUPS      Z9, (R9)
+	VMOVUPS      Z10, (R9)(R12*1)
+	VMOVUPS      Z11, (R9)(R12*2)
+	VMOVUPS      Z12, (R9)(R13*1)
+	ADDQ         $0x10, CX
+	CMPQ         CX, AX
+	JLT          whole
+	JMP          done
+
+part:
+	VBROADCASTSS bias+72(FP), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	VMOVAPS      Z9, Z12
+	LEAQ         (DX)(CX*4), R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z0, Z9
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z1, Z9
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z2, Z9
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z9
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z9
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z9
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z9
+	VFMADD231PS  Z13, Z0, Z10
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z9
+	VFMADD231PS  Z13, Z1, Z10
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z9
+	VFMADD231PS  Z13, Z2, Z10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z10
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z10
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z10
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z10
+	VFMADD231PS  Z13, Z0, Z11
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z10
+	VFMADD231PS  Z13, Z1, Z11
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z10
+	VFMADD231PS  Z13, Z2, Z11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z11
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z11
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z11
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z11
+	VFMADD231PS  Z13, Z0, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z11
+	VFMADD231PS  Z13, Z1, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z11
+	VFMADD231PS  Z13, Z2, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z3, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z4, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z5, Z12
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z13
+	VFMADD231PS  Z13, Z6, Z12
+	VMOVUPS      (R9)(SI*4), Z13
+	VFMADD231PS  Z13, Z7, Z12
+	VMOVUPS      (R9)(DI*4), Z13
+	VFMADD231PS  Z13, Z8, Z12
+	ADDQ         R8, R9
+	VBROADCASTSS least+76(FP), Z13
+	VBROADCASTSS most+80(FP), Z14
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
+	LEAQ         (BX)(CX*4), R9
+	MOVQ         outStep+24(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Z9, K1, (R9)
+	VMOVUPS      Z10, K1, (R9)(CX*1)
+	VMOVUPS      Z11, K1, (R9)(CX*2)
+	VMOVUPS      Z12, K1, (R9)(R11*1)
+
+done:
+	LEAQ (DX)(R8*4), DX
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), CX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	LEAQ (BX)(CX*4), BX
+	DECQ R10
 	JNE  row
 	VZEROUPPER
 	RET
@@ -12754,6 +13787,82 @@ done:
 	LEAQ (DX)(R8*4), DX
 	MOVQ outStep+24(FP), R8
 	LEAQ (BX)(R8*4), BX
+	DECQ AX
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func splitRows(rows int, cols int, step int, outStep int, x *float32, even *float32, odd *float32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·splitRows(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    x+32(FP), DX
+	MOVQ    even+40(FP), BX
+	MOVQ    odd+48(FP), SI
+	MOVQ    CX, DI
+	ANDQ    $0x0f, DI
+	IMUL3Q  $0x01, DI, R8
+	SUBQ    $0x00, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y0
+	IMUL3Q  $0x01, DI, R8
+	SUBQ    $0x08, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    firstLanes<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y1
+
+row:
+	MOVQ DX, R8
+	XORQ R9, R9
+	MOVQ CX, R10
+
+whole:
+	SUBQ        $0x10, R10
+	JLT         part
+	VMOVUPS     (R8), X2
+	VINSERTF128 $0x01, 32(R8), Y2, Y2
+	VMOVUPS     16(R8), X3
+	VINSERTF128 $0x01, 48(R8), Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y5
+	VMOVUPS     Y4, (BX)(R9*4)
+	VMOVUPS     Y5, (SI)(R9*4)
+	ADDQ        $0x40, R8
+	ADDQ        $0x08, R9
+	JMP         whole
+
+part:
+	TESTQ      DI, DI
+	JEQ        done
+	VMASKMOVPS (R8), Y0, Y4
+	VMASKMOVPS 32(R8), Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMQ     $0xd8, Y6, Y6
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVUPS    Y6, (BX)(R9*4)
+	VMOVUPS    Y4, (SI)(R9*4)
+
+done:
+	MOVQ step+16(FP), R8
+	LEAQ (DX)(R8*4), DX
+	MOVQ outStep+24(FP), R8
+	LEAQ (BX)(R8*4), BX
+	LEAQ (SI)(R8*4), SI
 	DECQ AX
 	JNE  row
 	VZEROUPPER

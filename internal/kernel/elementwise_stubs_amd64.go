@@ -274,16 +274,32 @@ func softmaxRowsAVX2(rows int, n int, x *float32, y *float32, sums *float64)
 func dropoutAVX2(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
 // weighTaps4AVX2 sets y to bias plus the sum of n taps of x times their weights, at least least and
-// at most most, for 4·rows rows; rows, cols and n are positive.
+// at most most, for 4·rows rows; rows, cols and n are positive. It reads whole vectors of x.
 //
 //go:noescape
 func weighTaps4AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 
 // weighTaps1AVX2 sets y to bias plus the sum of n taps of x times their weights, at least least and
-// at most most, for 1·rows rows; rows, cols and n are positive.
+// at most most, for 1·rows rows; rows, cols and n are positive. It reads whole vectors of x.
 //
 //go:noescape
 func weighTaps1AVX2(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
+
+// weighNine1AVX2 sets y to bias plus the weighted sum of 3x3 windows at row stride 1, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine1AVX2(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+
+// weighNine2AVX2 sets y to bias plus the weighted sum of 3x3 windows at row stride 2, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine2AVX2(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
 
 // tapDots1AVX2 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector of
 // lanes for each tap; rows and cols are positive.
@@ -591,16 +607,32 @@ func softmaxRowsAVX512(rows int, n int, x *float32, y *float32, sums *float64)
 func dropoutAVX512(n int, x *float32, y *float32, state uint64, dropBelow uint64, scale float32)
 
 // weighTaps4AVX512 sets y to bias plus the sum of n taps of x times their weights, at least least
-// and at most most, for 4·rows rows; rows, cols and n are positive.
+// and at most most, for 4·rows rows; rows, cols and n are positive. It reads whole vectors of x.
 //
 //go:noescape
 func weighTaps4AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
 
 // weighTaps1AVX512 sets y to bias plus the sum of n taps of x times their weights, at least least
-// and at most most, for 1·rows rows; rows, cols and n are positive.
+// and at most most, for 1·rows rows; rows, cols and n are positive. It reads whole vectors of x.
 //
 //go:noescape
 func weighTaps1AVX512(rows int, cols int, step int, outStep int, x *float32, n int, taps *int32, weights *float32, y *float32, bias float32, least float32, most float32)
+
+// weighNine1AVX512 sets y to bias plus the weighted sum of 3x3 windows at row stride 1, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine1AVX512(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
+
+// weighNine2AVX512 sets y to bias plus the weighted sum of 3x3 windows at row stride 2, at least
+// least and at most most, for 4·rows rows; rows and cols are positive. The rows of x are row
+// elements apart; a window's second and third column are at those offsets. It reads whole vectors
+// of x.
+//
+//go:noescape
+func weighNine2AVX512(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
 
 // tapDots1AVX512 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector
 // of lanes for each tap; rows and cols are positive.
@@ -711,6 +743,12 @@ func sumTapsAVX512(rows int, cols int, step int, outStep int, x *float32, n int,
 //
 //go:noescape
 func pickRowsAVX512(rows int, cols int, step int, outStep int, x *float32, picks *int32, read int, picked int, y *float32)
+
+// splitRows writes the even and the odd columns of rows of cols elements of x to even and odd, and
+// up to 7 zeros after them; rows and cols are positive.
+//
+//go:noescape
+func splitRows(rows int, cols int, step int, outStep int, x *float32, even *float32, odd *float32)
 
 // mergeRows writes even and odd, rows of cols elements, to the even and odd indices of x; rows and
 // cols are positive.

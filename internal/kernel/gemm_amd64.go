@@ -8,10 +8,10 @@ import "math"
 
 // tileFunc is a micro-kernel: it computes one tile of a panel. Row p of B is at offsets[p], or one
 // panel width after row p-1 if offsets is nil. With offsets it can also compute the next panels-1
-// panels, each a panel's width further in b and c.
+// panels, each a panel's width further in b and c, and with a stride A needs no packing.
 type tileFunc func(
-	kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int,
-	least, most float32,
+	kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32,
+	panels int, least, most float32,
 )
 
 // Flags of a tileFunc.
@@ -33,6 +33,9 @@ type vectorKernels struct {
 	lanes int           // of a vector
 	tiles [2][]tileFunc // by vectors less one and by rows
 	dots  [][]dotFunc   // by rows and by columns
+
+	rowMajor bool       // tiles take a stride of A
+	halves   []tileFunc // by rows: tiles of half a vector, with a stride only; nil: none
 
 	laneSums        func(n int, lanes, sums *float32)
 	copyRows        func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
@@ -68,8 +71,9 @@ func engine32() *engine[float32] {
 // the assembly reads and writes, so that a wrong length panics instead of touching other memory.
 func (v *vectorKernels) engine() *engine[float32] {
 	return &engine[float32]{
-		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes,
-		mul: v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
+		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes, rowMajor: v.rowMajor,
+		mulHalf: v.mulHalf,
+		mul:     v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
 		splitColumns: v.splitColumns,
 		dotTile:      len(v.dots) - 1, dotLanes: v.lanes, dot: v.addDots, laneSums: v.sumLanes,
 		depthwise: v.depthwise, winograd: v.winograd(),
@@ -191,8 +195,37 @@ func mulTiles(p *panel[float32], tiles []tileFunc, first, cols, panels int) {
 		if p.bias != nil {
 			bias = &p.bias[t.row]
 		}
-		a := p.a[t.row*p.k+p.k0*t.rows:][:p.kc*t.rows]
+		a := p.tileOfA(t)
 		c := p.c[t.row*p.ldc+first:][:(t.rows-1)*p.ldc+cols*panels]
-		tiles[t.rows](p.kc, &a[0], &p.b[first], offsets, &c[0], p.ldc, cols, flags, bias, panels, least, most)
+		tiles[t.rows](
+			p.kc, &a[0], p.stride, &p.b[first], offsets, &c[0], p.ldc, cols, flags, bias, panels, least, most,
+		)
+	}
+}
+
+// tileOfA returns the elements of A that a tile reads.
+func (p *panel[T]) tileOfA(t rowTile) []T {
+	if p.stride == 0 {
+		return p.a[t.row*p.k+p.k0*t.rows:][:p.kc*t.rows]
+	}
+	return p.a[t.row*p.stride+p.k0:][:(t.rows-1)*p.stride+p.kc]
+}
+
+func (v *vectorKernels) mulHalf(p *panel[float32]) {
+	first, last := p.tiles[0].row, p.tiles[len(p.tiles)-1]
+	rows := last.row + last.rows - first
+	flags, least, most := flagsOf(p)
+	tiles := ceilDiv(rows, len(v.halves)-1)
+	for i := range tiles {
+		from, to := first+i*rows/tiles, first+(i+1)*rows/tiles
+		t := rowTile{from, to - from}
+		var bias *float32
+		if p.bias != nil {
+			bias = &p.bias[t.row]
+		}
+		a, c := p.tileOfA(t), p.c[t.row*p.ldc:][:(t.rows-1)*p.ldc+v.lanes/2]
+		v.halves[t.rows](
+			p.kc, &a[0], p.stride, &p.b[0], &p.offsets[0], &c[0], p.ldc, v.lanes/2, flags, bias, 1, least, most,
+		)
 	}
 }

@@ -4,22 +4,22 @@
 
 #include "textflag.h"
 
-// func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Y2
@@ -29,6 +29,9 @@ nobias:
 	VXORPS Y2, Y2, Y2
 
 begun:
+	MOVQ  stride+16(FP), R8
+	TESTQ R8, R8
+	JNE   unpacked
 	TESTQ DI, DI
 	JNE   gathered
 	MOVQ  DX, DI
@@ -109,38 +112,81 @@ offsetsingle:
 	ADDQ         $+4, DI
 	DECQ         DX
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R8
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS (SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 4(SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 8(SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VBROADCASTSS 12(SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), Y0
+	VBROADCASTSS (SI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), DX
-	MOVQ       flags+56(FP), SI
-	CMPQ       DX, $0x08
+	MOVQ       flags+64(FP), DX
+	MOVQ       cols+56(FP), SI
+	CMPQ       SI, $0x08
 	JGE        full
-	LEAQ       (DX), DX
+	LEAQ       (SI), SI
 	XORQ       DI, DI
-	TESTQ      DX, DX
-	CMOVQLT    DI, DX
+	TESTQ      SI, SI
+	CMOVQLT    DI, SI
 	MOVQ       $0x00000008, DI
-	CMPQ       DX, DI
-	CMOVQGT    DI, DX
+	CMPQ       SI, DI
+	CMOVQGT    DI, SI
 	LEAQ       lanes8<>+0(SB), DI
-	NEGQ       DX
-	VMOVUPS    32(DI)(DX*4), Y0
-	TESTQ      $0x00000001, SI
+	NEGQ       SI
+	VMOVUPS    32(DI)(SI*4), Y0
+	TESTQ      $0x00000001, DX
 	JEQ        partfresh
-	MOVQ       CX, DX
-	VMASKMOVPS (DX), Y0, Y1
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 
 partbelow:
@@ -149,22 +195,22 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Y0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
 	VADDPS  Y0, Y2, Y2
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 
 fullbelow:
@@ -197,24 +243,24 @@ DATA lanes8<>+56(SB)/4, $0x00000000
 DATA lanes8<>+60(SB)/4, $0x00000000
 GLOBL lanes8<>(SB), RODATA|NOPTR, $64
 
-// func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -226,6 +272,9 @@ nobias:
 	VXORPS Y3, Y3, Y3
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -326,42 +375,95 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 
@@ -373,26 +475,26 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 
@@ -410,26 +512,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -443,6 +545,9 @@ nobias:
 	VXORPS Y4, Y4, Y4
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -563,46 +668,109 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -617,30 +785,30 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -661,19 +829,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -682,7 +850,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -698,6 +866,9 @@ nobias:
 	VXORPS Y5, Y5, Y5
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -838,50 +1009,127 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 4(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 8(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 12(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y1, Y5
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -899,34 +1147,34 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -950,19 +1198,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -973,7 +1221,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -991,6 +1239,9 @@ nobias:
 	VXORPS Y6, Y6, Y6
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -1151,44 +1402,131 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 4(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 4(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 8(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 8(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 12(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 12(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y6, Y6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
@@ -1196,9 +1534,9 @@ partfresh:
 	VMAXPS       Y6, Y1, Y6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -1219,28 +1557,28 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y6, Y6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
@@ -1248,9 +1586,9 @@ fullfresh:
 	VMAXPS       Y6, Y0, Y6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -1277,19 +1615,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -1302,7 +1640,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y2
@@ -1322,6 +1660,9 @@ nobias:
 	VXORPS Y7, Y7, Y7
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -1502,47 +1843,144 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 4(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 4(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 4(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 4(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS 4(R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 8(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 8(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 8(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 8(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS 8(R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VBROADCASTSS 12(DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 12(DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 12(DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 12(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 12(R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS 12(R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VBROADCASTSS (DI), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (DI)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (DI)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R10)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R10)(R9*2), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x08
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x08
 	JGE        full
-	LEAQ       (SI), SI
+	LEAQ       (DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y0
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y2, Y2
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y3, Y3
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y5, Y5
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y1
 	VADDPS     Y1, Y7, Y7
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y1
+	VBROADCASTSS least+88(FP), Y1
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
@@ -1551,9 +1989,9 @@ partfresh:
 	VMAXPS       Y7, Y1, Y7
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y1
+	VBROADCASTSS most+92(FP), Y1
 	VMINPS       Y2, Y1, Y2
 	VMINPS       Y3, Y1, Y3
 	VMINPS       Y4, Y1, Y4
@@ -1577,31 +2015,31 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y2, Y2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y2, Y0, Y2
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
@@ -1610,9 +2048,9 @@ fullfresh:
 	VMAXPS       Y7, Y0, Y7
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y2, Y0, Y2
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
@@ -1642,23 +2080,23 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
 	PREFETCHT0   32(R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Y3
@@ -1670,6 +2108,9 @@ nobias:
 	VXORPS Y4, Y4, Y4
 
 begun:
+	MOVQ  stride+16(FP), R8
+	TESTQ R8, R8
+	JNE   unpacked
 	TESTQ DI, DI
 	JNE   gathered
 	MOVQ  DX, DI
@@ -1772,13 +2213,66 @@ offsetsingle:
 	ADDQ         $+4, DI
 	DECQ         DX
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R8
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 4(SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 8(SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), Y0
+	VMOVUPS      32(AX)(R9*4), Y1
+	VBROADCASTSS 12(SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), Y0
+	VMOVUPS      32(AX)(R8*4), Y1
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), DX
-	MOVQ       flags+56(FP), SI
-	CMPQ       DX, $0x10
+	MOVQ       flags+64(FP), DX
+	MOVQ       cols+56(FP), SI
+	CMPQ       SI, $0x10
 	JGE        full
-	LEAQ       (DX), DI
+	LEAQ       (SI), DI
 	XORQ       R8, R8
 	TESTQ      DI, DI
 	CMOVQLT    R8, DI
@@ -1788,35 +2282,35 @@ end:
 	LEAQ       lanes8<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    32(R8)(DI*4), Y0
-	LEAQ       -8(DX), DX
+	LEAQ       -8(SI), SI
 	XORQ       DI, DI
-	TESTQ      DX, DX
-	CMOVQLT    DI, DX
+	TESTQ      SI, SI
+	CMOVQLT    DI, SI
 	MOVQ       $0x00000008, DI
-	CMPQ       DX, DI
-	CMOVQGT    DI, DX
+	CMPQ       SI, DI
+	CMOVQGT    DI, SI
 	LEAQ       lanes8<>+0(SB), DI
-	NEGQ       DX
-	VMOVUPS    32(DI)(DX*4), Y1
-	TESTQ      $0x00000001, SI
+	NEGQ       SI
+	VMOVUPS    32(DI)(SI*4), Y1
+	TESTQ      $0x00000001, DX
 	JEQ        partfresh
-	MOVQ       CX, DX
-	VMASKMOVPS (DX), Y0, Y2
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(DX), Y1, Y2
+	VMASKMOVPS 32(SI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 
@@ -1827,25 +2321,25 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Y0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(DX), Y0
+	VMOVUPS 32(SI), Y0
 	VADDPS  Y0, Y4, Y4
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 
@@ -1862,26 +2356,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -1897,6 +2391,9 @@ nobias:
 	VXORPS Y6, Y6, Y6
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -2029,13 +2526,81 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -2045,42 +2610,42 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
 	VMAXPS       Y6, Y2, Y6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -2096,32 +2661,32 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
 	VMAXPS       Y6, Y0, Y6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -2143,19 +2708,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -2165,7 +2730,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -2185,6 +2750,9 @@ nobias:
 	VXORPS Y8, Y8, Y8
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -2347,13 +2915,96 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -2363,38 +3014,38 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -2403,9 +3054,9 @@ partfresh:
 	VMAXPS       Y8, Y2, Y8
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -2426,28 +3077,28 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -2456,9 +3107,9 @@ fullfresh:
 	VMAXPS       Y8, Y0, Y8
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -2485,19 +3136,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -2510,7 +3161,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -2534,6 +3185,9 @@ nobias:
 	VXORPS Y10, Y10, Y10
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -2726,13 +3380,115 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -2742,43 +3498,43 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -2789,9 +3545,9 @@ partfresh:
 	VMAXPS       Y10, Y2, Y10
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -2817,33 +3573,33 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y9, Y9
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y10, Y10
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -2854,9 +3610,9 @@ fullfresh:
 	VMAXPS       Y10, Y0, Y10
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -2888,19 +3644,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -2916,7 +3672,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -2944,6 +3700,9 @@ nobias:
 	VXORPS Y12, Y12, Y12
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -3166,13 +3925,130 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 4(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 8(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 12(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -3182,48 +4058,48 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y11, Y11
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y12, Y12
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -3236,9 +4112,9 @@ partfresh:
 	VMAXPS       Y12, Y2, Y12
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -3269,38 +4145,38 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y9, Y9
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y10, Y10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y11, Y11
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y12, Y12
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -3313,9 +4189,9 @@ fullfresh:
 	VMAXPS       Y12, Y0, Y12
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -3352,19 +4228,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
@@ -3383,7 +4259,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   32(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Y3
@@ -3415,6 +4291,9 @@ nobias:
 	VXORPS Y14, Y14, Y14
 
 begun:
+	MOVQ  stride+16(FP), R9
+	TESTQ R9, R9
+	JNE   unpacked
 	TESTQ R8, R8
 	JNE   gathered
 	MOVQ  SI, R8
@@ -3667,13 +4546,145 @@ offsetsingle:
 	ADDQ         $+4, R8
 	DECQ         SI
 	JNE          offsetsingle
+	JMP          end
+
+unpacked:
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS (R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 4(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 4(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 4(R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 8(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 8(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 8(R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 12(DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 12(DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 12(R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 12(R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), Y0
+	VMOVUPS      32(AX)(R11*4), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (DI)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (DI)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R10)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS (R10)(R9*2), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
 
 end:
-	MOVQ       cols+48(FP), SI
-	MOVQ       flags+56(FP), DI
-	CMPQ       SI, $0x10
+	MOVQ       flags+64(FP), SI
+	MOVQ       cols+56(FP), DI
+	CMPQ       DI, $0x10
 	JGE        full
-	LEAQ       (SI), R8
+	LEAQ       (DI), R8
 	XORQ       R9, R9
 	TESTQ      R8, R8
 	CMOVQLT    R9, R8
@@ -3683,53 +4694,53 @@ end:
 	LEAQ       lanes8<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    32(R9)(R8*4), Y0
-	LEAQ       -8(SI), SI
+	LEAQ       -8(DI), DI
 	XORQ       R8, R8
-	TESTQ      SI, SI
-	CMOVQLT    R8, SI
+	TESTQ      DI, DI
+	CMOVQLT    R8, DI
 	MOVQ       $0x00000008, R8
-	CMPQ       SI, R8
-	CMOVQGT    R8, SI
+	CMPQ       DI, R8
+	CMOVQGT    R8, DI
 	LEAQ       lanes8<>+0(SB), R8
-	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y1
-	TESTQ      $0x00000001, DI
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y1
+	TESTQ      $0x00000001, SI
 	JEQ        partfresh
-	MOVQ       CX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y3, Y3
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y4, Y4
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y5, Y5
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y6, Y6
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y7, Y7
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y8, Y8
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y9, Y9
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y10, Y10
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y11, Y11
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y12, Y12
-	ADDQ       DX, SI
-	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       DX, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y13, Y13
-	VMASKMOVPS 32(SI), Y1, Y2
+	VMASKMOVPS 32(DI), Y1, Y2
 	VADDPS     Y2, Y14, Y14
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Y2
+	VBROADCASTSS least+88(FP), Y2
 	VMAXPS       Y3, Y2, Y3
 	VMAXPS       Y4, Y2, Y4
 	VMAXPS       Y5, Y2, Y5
@@ -3744,9 +4755,9 @@ partfresh:
 	VMAXPS       Y14, Y2, Y14
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Y2
+	VBROADCASTSS most+92(FP), Y2
 	VMINPS       Y3, Y2, Y3
 	VMINPS       Y4, Y2, Y4
 	VMINPS       Y5, Y2, Y5
@@ -3782,43 +4793,43 @@ partbelow:
 	JMP        written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y3, Y3
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y4, Y4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y5, Y5
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y6, Y6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y7, Y7
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y8, Y8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y9, Y9
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y10, Y10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y11, Y11
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y12, Y12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Y0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
 	VADDPS  Y0, Y13, Y13
-	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DI), Y0
 	VADDPS  Y0, Y14, Y14
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Y0
+	VBROADCASTSS least+88(FP), Y0
 	VMAXPS       Y3, Y0, Y3
 	VMAXPS       Y4, Y0, Y4
 	VMAXPS       Y5, Y0, Y5
@@ -3833,9 +4844,9 @@ fullfresh:
 	VMAXPS       Y14, Y0, Y14
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Y0
+	VBROADCASTSS most+92(FP), Y0
 	VMINPS       Y3, Y0, Y3
 	VMINPS       Y4, Y0, Y4
 	VMINPS       Y5, Y0, Y5
@@ -6247,22 +7258,22 @@ GLOBL number3eaaaaab<>(SB), RODATA|NOPTR, $4
 DATA number3f2aaaab<>+0(SB)/4, $0x3f2aaaab
 GLOBL number3f2aaaab<>(SB), RODATA|NOPTR, $4
 
-// func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Z1
@@ -6346,36 +7357,36 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), DX
-	MOVQ      flags+56(FP), SI
-	CMPQ      DX, $0x10
+	MOVQ      flags+64(FP), DX
+	MOVQ      cols+56(FP), SI
+	CMPQ      SI, $0x10
 	JGE       full
-	LEAQ      (DX), DX
+	LEAQ      (SI), SI
 	XORQ      DI, DI
-	TESTQ     DX, DX
-	CMOVQLT   DI, DX
+	TESTQ     SI, SI
+	CMOVQLT   DI, SI
 	MOVQ      $0x00000010, DI
-	CMPQ      DX, DI
-	CMOVQGT   DI, DX
+	CMPQ      SI, DI
+	CMOVQGT   DI, SI
 	MOVQ      $-1, DI
-	BZHIQ     DX, DI, DI
+	BZHIQ     SI, DI, DI
 	KMOVW     DI, K1
-	TESTQ     $0x00000001, SI
+	TESTQ     $0x00000001, DX
 	JEQ       partfresh
-	MOVQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z1, Z1
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 
 partbelow:
@@ -6384,22 +7395,22 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Z0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
 	VADDPS  Z0, Z1, Z1
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 
 fullbelow:
@@ -6414,24 +7425,24 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -6527,40 +7538,40 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 
@@ -6572,26 +7583,26 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 
@@ -6609,26 +7620,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -6736,44 +7747,44 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -6788,30 +7799,30 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -6832,19 +7843,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -6853,7 +7864,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -6973,48 +7984,48 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7032,34 +8043,34 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7083,19 +8094,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -7106,7 +8117,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -7238,42 +8249,42 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7281,9 +8292,9 @@ partfresh:
 	VMAXPS       Z5, Z0, Z5
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7304,28 +8315,28 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7333,9 +8344,9 @@ fullfresh:
 	VMAXPS       Z5, Z0, Z5
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7362,19 +8373,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -7387,7 +8398,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -7531,45 +8542,45 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7578,9 +8589,9 @@ partfresh:
 	VMAXPS       Z6, Z0, Z6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7604,31 +8615,31 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7637,9 +8648,9 @@ fullfresh:
 	VMAXPS       Z6, Z0, Z6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7669,19 +8680,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile7x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -7696,7 +8707,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -7852,48 +8863,48 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7903,9 +8914,9 @@ partfresh:
 	VMAXPS       Z7, Z0, Z7
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -7932,34 +8943,34 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -7969,9 +8980,9 @@ fullfresh:
 	VMAXPS       Z7, Z0, Z7
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8004,19 +9015,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile8x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -8033,7 +9044,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -8201,51 +9212,51 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8256,9 +9267,9 @@ partfresh:
 	VMAXPS       Z8, Z0, Z8
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8288,37 +9299,37 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8329,9 +9340,9 @@ fullfresh:
 	VMAXPS       Z8, Z0, Z8
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8367,19 +9378,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile9x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -8398,7 +9409,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -8582,54 +9593,54 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8641,9 +9652,9 @@ partfresh:
 	VMAXPS       Z9, Z0, Z9
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8676,40 +9687,40 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -8721,9 +9732,9 @@ fullfresh:
 	VMAXPS       Z9, Z0, Z9
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -8762,19 +9773,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile10x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -8795,7 +9806,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -8991,57 +10002,57 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9054,9 +10065,9 @@ partfresh:
 	VMAXPS       Z10, Z0, Z10
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9092,43 +10103,43 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9141,9 +10152,9 @@ fullfresh:
 	VMAXPS       Z10, Z0, Z10
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9185,19 +10196,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile11x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -9220,7 +10231,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -9428,60 +10439,60 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9495,9 +10506,9 @@ partfresh:
 	VMAXPS       Z11, Z0, Z11
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9536,46 +10547,46 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9589,9 +10600,9 @@ fullfresh:
 	VMAXPS       Z11, Z0, Z11
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -9636,19 +10647,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile12x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -9673,7 +10684,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -9893,63 +10904,63 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z12, Z12
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -9964,9 +10975,9 @@ partfresh:
 	VMAXPS       Z12, Z0, Z12
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10008,49 +11019,49 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z12, Z12
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10065,9 +11076,9 @@ fullfresh:
 	VMAXPS       Z12, Z0, Z12
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10115,19 +11126,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile13x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -10154,7 +11165,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -10386,66 +11397,66 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10461,9 +11472,9 @@ partfresh:
 	VMAXPS       Z13, Z0, Z13
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10508,52 +11519,52 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10569,9 +11580,9 @@ fullfresh:
 	VMAXPS       Z13, Z0, Z13
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -10622,19 +11633,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile14x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
@@ -10663,7 +11674,7 @@ panel:
 	PREFETCHT0   (R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z1
@@ -10907,69 +11918,69 @@ offsetsingle:
 	JNE              offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x10
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x10
 	JGE       full
-	LEAQ      (SI), SI
+	LEAQ      (DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z1, Z1
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z14, Z14
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -10986,9 +11997,9 @@ partfresh:
 	VMAXPS       Z14, Z0, Z14
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -11036,55 +12047,55 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z1, Z1
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z2, Z2
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z14, Z14
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z1, Z0, Z1
 	VMAXPS       Z2, Z0, Z2
 	VMAXPS       Z3, Z0, Z3
@@ -11101,9 +12112,9 @@ fullfresh:
 	VMAXPS       Z14, Z0, Z14
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z1, Z0, Z1
 	VMINPS       Z2, Z0, Z2
 	VMINPS       Z3, Z0, Z3
@@ -11157,23 +12168,23 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile1x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), DX
 	MOVQ         a+8(FP), SI
-	MOVQ         offsets+24(FP), DI
+	MOVQ         offsets+32(FP), DI
 	MOVQ         CX, R8
 	PREFETCHT0   (R8)
 	PREFETCHT0   64(R8)
-	MOVQ         bias+64(FP), R8
+	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
 	VBROADCASTSS (R8), Z3
@@ -11293,11 +12304,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), DX
-	MOVQ      flags+56(FP), SI
-	CMPQ      DX, $0x20
+	MOVQ      flags+64(FP), DX
+	MOVQ      cols+56(FP), SI
+	CMPQ      SI, $0x20
 	JGE       full
-	LEAQ      (DX), DI
+	LEAQ      (SI), DI
 	XORQ      R8, R8
 	TESTQ     DI, DI
 	CMOVQLT   R8, DI
@@ -11307,35 +12318,35 @@ end:
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVW     R8, K1
-	LEAQ      -16(DX), DX
+	LEAQ      -16(SI), SI
 	XORQ      DI, DI
-	TESTQ     DX, DX
-	CMOVQLT   DI, DX
+	TESTQ     SI, SI
+	CMOVQLT   DI, SI
 	MOVQ      $0x00000010, DI
-	CMPQ      DX, DI
-	CMOVQGT   DI, DX
+	CMPQ      SI, DI
+	CMOVQGT   DI, SI
 	MOVQ      $-1, DI
-	BZHIQ     DX, DI, DI
+	BZHIQ     SI, DI, DI
 	KMOVW     DI, K2
-	TESTQ     $0x00000001, SI
+	TESTQ     $0x00000001, DX
 	JEQ       partfresh
-	MOVQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(DX), K2, Z0
+	VMOVUPS.Z 64(SI), K2, Z0
 	VADDPS    Z0, Z4, Z4
 
 partfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 partabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 
@@ -11346,25 +12357,25 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, SI
+	TESTQ   $0x00000001, DX
 	JEQ     fullfresh
-	MOVQ    CX, DX
-	VMOVUPS (DX), Z0
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(DX), Z0
+	VMOVUPS 64(SI), Z0
 	VADDPS  Z0, Z4, Z4
 
 fullfresh:
-	TESTQ        $0x00000002, SI
+	TESTQ        $0x00000002, DX
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 
 fullabove:
-	TESTQ        $0x00000004, SI
+	TESTQ        $0x00000004, DX
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 
@@ -11381,26 +12392,26 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile2x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -11554,11 +12565,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -11568,42 +12579,42 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
 	VMAXPS       Z6, Z0, Z6
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -11619,32 +12630,32 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
 	VMAXPS       Z6, Z0, Z6
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -11666,19 +12677,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile3x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -11688,7 +12699,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -11876,11 +12887,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -11890,38 +12901,38 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -11930,9 +12941,9 @@ partfresh:
 	VMAXPS       Z8, Z0, Z8
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -11953,28 +12964,28 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -11983,9 +12994,9 @@ fullfresh:
 	VMAXPS       Z8, Z0, Z8
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12012,19 +13023,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile4x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -12037,7 +13048,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -12259,11 +13270,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -12273,43 +13284,43 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12320,9 +13331,9 @@ partfresh:
 	VMAXPS       Z10, Z0, Z10
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12348,33 +13359,33 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12385,9 +13396,9 @@ fullfresh:
 	VMAXPS       Z10, Z0, Z10
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12419,19 +13430,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile5x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -12447,7 +13458,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -12703,11 +13714,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -12717,48 +13728,48 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12771,9 +13782,9 @@ partfresh:
 	VMAXPS       Z12, Z0, Z12
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12804,38 +13815,38 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -12848,9 +13859,9 @@ fullfresh:
 	VMAXPS       Z12, Z0, Z12
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -12887,19 +13898,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile6x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -12918,7 +13929,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -13208,11 +14219,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -13222,53 +14233,53 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13283,9 +14294,9 @@ partfresh:
 	VMAXPS       Z14, Z0, Z14
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -13321,43 +14332,43 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13372,9 +14383,9 @@ fullfresh:
 	VMAXPS       Z14, Z0, Z14
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -13416,19 +14427,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile7x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -13450,7 +14461,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -13774,11 +14785,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -13788,58 +14799,58 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13856,9 +14867,9 @@ partfresh:
 	VMAXPS       Z16, Z0, Z16
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -13899,48 +14910,48 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -13957,9 +14968,9 @@ fullfresh:
 	VMAXPS       Z16, Z0, Z16
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -14006,19 +15017,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile8x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -14043,7 +15054,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -14401,11 +15412,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -14415,63 +15426,63 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -14490,9 +15501,9 @@ partfresh:
 	VMAXPS       Z18, Z0, Z18
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -14538,53 +15549,53 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -14603,9 +15614,9 @@ fullfresh:
 	VMAXPS       Z18, Z0, Z18
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -14657,19 +15668,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile9x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -14697,7 +15708,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -15093,11 +16104,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -15107,68 +16118,68 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -15189,9 +16200,9 @@ partfresh:
 	VMAXPS       Z20, Z0, Z20
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -15242,58 +16253,58 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -15314,9 +16325,9 @@ fullfresh:
 	VMAXPS       Z20, Z0, Z20
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -15373,19 +16384,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile10x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -15416,7 +16427,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -15846,11 +16857,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -15860,73 +16871,73 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -15949,9 +16960,9 @@ partfresh:
 	VMAXPS       Z22, Z0, Z22
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16007,63 +17018,63 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -16086,9 +17097,9 @@ fullfresh:
 	VMAXPS       Z22, Z0, Z22
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16150,19 +17161,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile11x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -16196,7 +17207,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -16660,11 +17671,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -16674,78 +17685,78 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -16770,9 +17781,9 @@ partfresh:
 	VMAXPS       Z24, Z0, Z24
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16833,68 +17844,68 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -16919,9 +17930,9 @@ fullfresh:
 	VMAXPS       Z24, Z0, Z24
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -16988,19 +17999,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile12x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -17037,7 +18048,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -17535,11 +18546,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -17549,83 +18560,83 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z26, Z26
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -17652,9 +18663,9 @@ partfresh:
 	VMAXPS       Z26, Z0, Z26
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -17720,73 +18731,73 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z25, Z25
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z26, Z26
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -17813,9 +18824,9 @@ fullfresh:
 	VMAXPS       Z26, Z0, Z26
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -17887,19 +18898,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile13x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -17939,7 +18950,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -18471,11 +19482,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -18485,88 +19496,88 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z26, Z26
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z27, Z27
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z28, Z28
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -18595,9 +19606,9 @@ partfresh:
 	VMAXPS       Z28, Z0, Z28
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -18668,78 +19679,78 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z25, Z25
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z26, Z26
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z27, Z27
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z28, Z28
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -18768,9 +19779,9 @@ fullfresh:
 	VMAXPS       Z28, Z0, Z28
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -18847,19 +19858,19 @@ written:
 	VZEROUPPER
 	RET
 
-// func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// func tile14x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ b+16(FP), AX
-	MOVQ c+32(FP), CX
-	MOVQ ldc+40(FP), DX
-	MOVQ panels+72(FP), BX
+TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
 	SHLQ $0x02, DX
 
 panel:
 	MOVQ         kc+0(FP), SI
 	MOVQ         a+8(FP), DI
-	MOVQ         offsets+24(FP), R8
+	MOVQ         offsets+32(FP), R8
 	MOVQ         CX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
@@ -18902,7 +19913,7 @@ panel:
 	ADDQ         DX, R9
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
-	MOVQ         bias+64(FP), R9
+	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
 	VBROADCASTSS (R9), Z3
@@ -19468,11 +20479,11 @@ offsetsingle:
 	JNE          offsetsingle
 
 end:
-	MOVQ      cols+48(FP), SI
-	MOVQ      flags+56(FP), DI
-	CMPQ      SI, $0x20
+	MOVQ      flags+64(FP), SI
+	MOVQ      cols+56(FP), DI
+	CMPQ      DI, $0x20
 	JGE       full
-	LEAQ      (SI), R8
+	LEAQ      (DI), R8
 	XORQ      R9, R9
 	TESTQ     R8, R8
 	CMOVQLT   R9, R8
@@ -19482,93 +20493,93 @@ end:
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVW     R9, K1
-	LEAQ      -16(SI), SI
+	LEAQ      -16(DI), DI
 	XORQ      R8, R8
-	TESTQ     SI, SI
-	CMOVQLT   R8, SI
+	TESTQ     DI, DI
+	CMOVQLT   R8, DI
 	MOVQ      $0x00000010, R8
-	CMPQ      SI, R8
-	CMOVQGT   R8, SI
+	CMPQ      DI, R8
+	CMOVQGT   R8, DI
 	MOVQ      $-1, R8
-	BZHIQ     SI, R8, R8
+	BZHIQ     DI, R8, R8
 	KMOVW     R8, K2
-	TESTQ     $0x00000001, DI
+	TESTQ     $0x00000001, SI
 	JEQ       partfresh
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z3, Z3
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z4, Z4
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z5, Z5
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z6, Z6
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z7, Z7
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z8, Z8
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z9, Z9
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z10, Z10
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z11, Z11
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z12, Z12
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z13, Z13
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z14, Z14
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z15, Z15
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z16, Z16
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z17, Z17
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z18, Z18
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z19, Z19
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z20, Z20
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z21, Z21
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z22, Z22
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z23, Z23
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z24, Z24
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z25, Z25
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z26, Z26
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z27, Z27
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z28, Z28
-	ADDQ      DX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z0
 	VADDPS    Z0, Z29, Z29
-	VMOVUPS.Z 64(SI), K2, Z0
+	VMOVUPS.Z 64(DI), K2, Z0
 	VADDPS    Z0, Z30, Z30
 
 partfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          partabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -19599,9 +20610,9 @@ partfresh:
 	VMAXPS       Z30, Z0, Z30
 
 partabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          partbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -19677,83 +20688,83 @@ partbelow:
 	JMP     written
 
 full:
-	TESTQ   $0x00000001, DI
+	TESTQ   $0x00000001, SI
 	JEQ     fullfresh
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z4, Z4
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z5, Z5
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z6, Z6
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z7, Z7
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z8, Z8
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z9, Z9
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z11, Z11
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z12, Z12
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z14, Z14
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z15, Z15
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z16, Z16
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z17, Z17
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z18, Z18
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z19, Z19
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z20, Z20
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z21, Z21
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z22, Z22
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z23, Z23
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z24, Z24
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z25, Z25
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z26, Z26
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z27, Z27
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z28, Z28
-	ADDQ    DX, SI
-	VMOVUPS (SI), Z0
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
 	VADDPS  Z0, Z29, Z29
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z0
 	VADDPS  Z0, Z30, Z30
 
 fullfresh:
-	TESTQ        $0x00000002, DI
+	TESTQ        $0x00000002, SI
 	JEQ          fullabove
-	VBROADCASTSS least+80(FP), Z0
+	VBROADCASTSS least+88(FP), Z0
 	VMAXPS       Z3, Z0, Z3
 	VMAXPS       Z4, Z0, Z4
 	VMAXPS       Z5, Z0, Z5
@@ -19784,9 +20795,9 @@ fullfresh:
 	VMAXPS       Z30, Z0, Z30
 
 fullabove:
-	TESTQ        $0x00000004, DI
+	TESTQ        $0x00000004, SI
 	JEQ          fullbelow
-	VBROADCASTSS most+84(FP), Z0
+	VBROADCASTSS most+92(FP), Z0
 	VMINPS       Z3, Z0, Z3
 	VMINPS       Z4, Z0, Z4
 	VMINPS       Z5, Z0, Z5
@@ -24381,6 +25392,2628 @@ row:
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
 	JNE          filters
+	VZEROUPPER
+	RET
+
+// func tile1x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), DX
+	MOVQ         a+8(FP), SI
+	MOVQ         offsets+32(FP), DI
+	MOVQ         CX, R8
+	PREFETCHT0   (R8)
+	MOVQ         bias+72(FP), R8
+	TESTQ        R8, R8
+	JEQ          nobias
+	VBROADCASTSS (R8), X2
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+
+begun:
+	MOVQ stride+16(FP), R8
+	SHLQ $0x02, R8
+	MOVQ DX, R8
+	SHRQ $0x02, R8
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS (SI), X1
+	VFMADD231PS  X0, X1, X2
+	MOVLQSX      4(DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS 4(SI), X1
+	VFMADD231PS  X0, X1, X2
+	MOVLQSX      8(DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS 8(SI), X1
+	VFMADD231PS  X0, X1, X2
+	MOVLQSX      12(DI), R9
+	VMOVUPS      (AX)(R9*4), X0
+	VBROADCASTSS 12(SI), X1
+	VFMADD231PS  X0, X1, X2
+	ADDQ         $+16, SI
+	ADDQ         $+16, DI
+	DECQ         R8
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, DX
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (DI), R8
+	VMOVUPS      (AX)(R8*4), X0
+	VBROADCASTSS (SI), X1
+	VFMADD231PS  X0, X1, X2
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	DECQ         DX
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), DX
+	TESTQ   $0x00000001, DX
+	JEQ     fullfresh
+	MOVQ    CX, SI
+	VMOVUPS (SI), X0
+	VADDPS  X0, X2, X2
+
+fullfresh:
+	TESTQ        $0x00000002, DX
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+
+fullabove:
+	TESTQ        $0x00000004, DX
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+
+fullbelow:
+	MOVQ    CX, DX
+	VMOVUPS X2, (DX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile2x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile2x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile3x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile3x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	MOVQ SI, R10
+	SHRQ $0x02, R10
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	MOVLQSX      4(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	MOVLQSX      8(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	MOVLQSX      12(R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	DECQ         R10
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R10
+	VMOVUPS      (AX)(R10*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile4x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile4x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile5x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile6x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	MOVQ SI, R11
+	SHRQ $0x02, R11
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R8
+	DECQ         R11
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R11
+	VMOVUPS      (AX)(R11*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile7x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile7x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	MOVQ SI, R12
+	SHRQ $0x02, R12
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R8
+	DECQ         R12
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile8x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile8x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	MOVQ SI, R12
+	SHRQ $0x02, R12
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R8
+	DECQ         R12
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile9x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile9x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	MOVQ SI, R12
+	SHRQ $0x02, R12
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R8
+	DECQ         R12
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile10x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile10x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	VBROADCASTSS 36(R9), X11
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	LEAQ (R11)(R9*2), R12
+	ADDQ R9, R12
+	MOVQ SI, R13
+	SHRQ $0x02, R13
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 4(R12), X1
+	VFMADD231PS  X0, X1, X11
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 8(R12), X1
+	VFMADD231PS  X0, X1, X11
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 12(R12), X1
+	VFMADD231PS  X0, X1, X11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, R8
+	DECQ         R13
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X11, X11
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+	VMAXPS       X11, X0, X11
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+	VMINPS       X11, X0, X11
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X11, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile11x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile11x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	VBROADCASTSS 36(R9), X11
+	VBROADCASTSS 40(R9), X12
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+	VXORPS X12, X12, X12
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	LEAQ (R11)(R9*2), R12
+	ADDQ R9, R12
+	MOVQ SI, R13
+	SHRQ $0x02, R13
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 4(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 4(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 8(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 8(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 12(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 12(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, R8
+	DECQ         R13
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X11, X11
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X12, X12
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+	VMAXPS       X11, X0, X11
+	VMAXPS       X12, X0, X12
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+	VMINPS       X11, X0, X11
+	VMINPS       X12, X0, X12
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X11, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X12, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
+	VZEROUPPER
+	RET
+
+// func tile12x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile12x1HalfAVX2(SB), NOSPLIT, $0-96
+	MOVQ b+24(FP), AX
+	MOVQ c+40(FP), CX
+	MOVQ ldc+48(FP), DX
+	MOVQ panels+80(FP), BX
+	SHLQ $0x02, DX
+
+panel:
+	MOVQ         kc+0(FP), SI
+	MOVQ         a+8(FP), DI
+	MOVQ         offsets+32(FP), R8
+	MOVQ         CX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	ADDQ         DX, R9
+	PREFETCHT0   (R9)
+	MOVQ         bias+72(FP), R9
+	TESTQ        R9, R9
+	JEQ          nobias
+	VBROADCASTSS (R9), X2
+	VBROADCASTSS 4(R9), X3
+	VBROADCASTSS 8(R9), X4
+	VBROADCASTSS 12(R9), X5
+	VBROADCASTSS 16(R9), X6
+	VBROADCASTSS 20(R9), X7
+	VBROADCASTSS 24(R9), X8
+	VBROADCASTSS 28(R9), X9
+	VBROADCASTSS 32(R9), X10
+	VBROADCASTSS 36(R9), X11
+	VBROADCASTSS 40(R9), X12
+	VBROADCASTSS 44(R9), X13
+	JMP          begun
+
+nobias:
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+	VXORPS X12, X12, X12
+	VXORPS X13, X13, X13
+
+begun:
+	MOVQ stride+16(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (DI)(R9*2), R10
+	ADDQ R9, R10
+	LEAQ (R10)(R9*2), R11
+	ADDQ R9, R11
+	LEAQ (R11)(R9*2), R12
+	ADDQ R9, R12
+	MOVQ SI, R13
+	SHRQ $0x02, R13
+	JEQ  rowrest
+
+rowloop:
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS (R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 4(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 4(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 4(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 4(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 4(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 4(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 4(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 4(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 4(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 4(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 4(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS 4(R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 8(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 8(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 8(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 8(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 8(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 8(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 8(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 8(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 8(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 8(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 8(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS 8(R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), X0
+	VBROADCASTSS 12(DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS 12(DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS 12(DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS 12(R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS 12(R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS 12(R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS 12(R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS 12(R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS 12(R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS 12(R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS 12(R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS 12(R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	ADDQ         $+16, DI
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, R8
+	DECQ         R13
+	JNE          rowloop
+
+rowrest:
+	ANDQ $0x03, SI
+	JEQ  end
+
+rowsingle:
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), X0
+	VBROADCASTSS (DI), X1
+	VFMADD231PS  X0, X1, X2
+	VBROADCASTSS (DI)(R9*1), X1
+	VFMADD231PS  X0, X1, X3
+	VBROADCASTSS (DI)(R9*2), X1
+	VFMADD231PS  X0, X1, X4
+	VBROADCASTSS (R10), X1
+	VFMADD231PS  X0, X1, X5
+	VBROADCASTSS (R10)(R9*1), X1
+	VFMADD231PS  X0, X1, X6
+	VBROADCASTSS (R10)(R9*2), X1
+	VFMADD231PS  X0, X1, X7
+	VBROADCASTSS (R11), X1
+	VFMADD231PS  X0, X1, X8
+	VBROADCASTSS (R11)(R9*1), X1
+	VFMADD231PS  X0, X1, X9
+	VBROADCASTSS (R11)(R9*2), X1
+	VFMADD231PS  X0, X1, X10
+	VBROADCASTSS (R12), X1
+	VFMADD231PS  X0, X1, X11
+	VBROADCASTSS (R12)(R9*1), X1
+	VFMADD231PS  X0, X1, X12
+	VBROADCASTSS (R12)(R9*2), X1
+	VFMADD231PS  X0, X1, X13
+	ADDQ         $+4, DI
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, R8
+	DECQ         SI
+	JNE          rowsingle
+
+end:
+	MOVQ    flags+64(FP), SI
+	TESTQ   $0x00000001, SI
+	JEQ     fullfresh
+	MOVQ    CX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X2, X2
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X3, X3
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X4, X4
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X5, X5
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X6, X6
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X7, X7
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X8, X8
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X9, X9
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X10, X10
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X11, X11
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X12, X12
+	ADDQ    DX, DI
+	VMOVUPS (DI), X0
+	VADDPS  X0, X13, X13
+
+fullfresh:
+	TESTQ        $0x00000002, SI
+	JEQ          fullabove
+	VBROADCASTSS least+88(FP), X0
+	VMAXPS       X2, X0, X2
+	VMAXPS       X3, X0, X3
+	VMAXPS       X4, X0, X4
+	VMAXPS       X5, X0, X5
+	VMAXPS       X6, X0, X6
+	VMAXPS       X7, X0, X7
+	VMAXPS       X8, X0, X8
+	VMAXPS       X9, X0, X9
+	VMAXPS       X10, X0, X10
+	VMAXPS       X11, X0, X11
+	VMAXPS       X12, X0, X12
+	VMAXPS       X13, X0, X13
+
+fullabove:
+	TESTQ        $0x00000004, SI
+	JEQ          fullbelow
+	VBROADCASTSS most+92(FP), X0
+	VMINPS       X2, X0, X2
+	VMINPS       X3, X0, X3
+	VMINPS       X4, X0, X4
+	VMINPS       X5, X0, X5
+	VMINPS       X6, X0, X6
+	VMINPS       X7, X0, X7
+	VMINPS       X8, X0, X8
+	VMINPS       X9, X0, X9
+	VMINPS       X10, X0, X10
+	VMINPS       X11, X0, X11
+	VMINPS       X12, X0, X12
+	VMINPS       X13, X0, X13
+
+fullbelow:
+	MOVQ    CX, SI
+	VMOVUPS X2, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X3, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X4, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X5, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X6, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X7, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X8, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X9, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X10, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X11, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X12, (SI)
+	ADDQ    DX, SI
+	VMOVUPS X13, (SI)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	DECQ    BX
+	JNE     panel
 	VZEROUPPER
 	RET
 

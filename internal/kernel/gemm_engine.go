@@ -27,13 +27,15 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 //
 //	C[row, 0:cols] = Σ_p A[row, p]·B[p, 0:cols]   (+ C if accumulate, + bias[row] if there is a bias)
 //
-// A is packed tile by tile: element (i, p) of tile t is a[t.row*k + (k0+p)*t.rows + i]. Row p of B
-// begins at b[offsets[p]], or at b[p*width] if offsets is nil. A panel with offsets may have any
-// number of columns, one without at most the engine's. The engine may read past the last column, up
-// to a multiple of its lanes.
+// A is packed tile by tile: element (i, p) of tile t is a[t.row*k + (k0+p)*t.rows + i]. If there is
+// a stride, A is row-major: that element is a[(t.row+i)*stride + k0+p]. Not all engines take that,
+// and it needs offsets. Row p of B begins at b[offsets[p]], or at b[p*width] if offsets is nil. A
+// panel with offsets may have any number of columns, one without at most the engine's. The engine
+// may read past the last column, up to a multiple of its lanes.
 type panel[T Float] struct {
 	tiles   []rowTile
 	a       []T
+	stride  int // of the rows of A; 0 if it is packed
 	k       int
 	k0, kc  int
 	b       []T
@@ -55,6 +57,8 @@ type engine[T Float] struct {
 	rows      int                // most rows of a tile
 	cols      int                // most columns of a panel
 	lane      int                // the width of a packed panel is a multiple of this
+	rowMajor  bool               // mul takes a row-major A
+	mulHalf   func(p *panel[T])  // mul for a row-major A and half a lane of columns
 	mul       func(p *panel[T])  // see panel
 	copy      func(copyRows[T])  // see copyRows
 	transpose func(transpose[T]) // see transpose

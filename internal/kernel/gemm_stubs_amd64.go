@@ -7,62 +7,62 @@ package kernel
 // tile1x1AVX2 is tile for 1 rows and up to 8 columns.
 //
 //go:noescape
-func tile1x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile1x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x1AVX2 is tile for 2 rows and up to 8 columns.
 //
 //go:noescape
-func tile2x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile2x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x1AVX2 is tile for 3 rows and up to 8 columns.
 //
 //go:noescape
-func tile3x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile3x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x1AVX2 is tile for 4 rows and up to 8 columns.
 //
 //go:noescape
-func tile4x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile4x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x1AVX2 is tile for 5 rows and up to 8 columns.
 //
 //go:noescape
-func tile5x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile5x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x1AVX2 is tile for 6 rows and up to 8 columns.
 //
 //go:noescape
-func tile6x1AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile6x1AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile1x2AVX2 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
-func tile1x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile1x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x2AVX2 is tile for 2 rows and up to 16 columns.
 //
 //go:noescape
-func tile2x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile2x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x2AVX2 is tile for 3 rows and up to 16 columns.
 //
 //go:noescape
-func tile3x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile3x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x2AVX2 is tile for 4 rows and up to 16 columns.
 //
 //go:noescape
-func tile4x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile4x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x2AVX2 is tile for 5 rows and up to 16 columns.
 //
 //go:noescape
-func tile5x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile5x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x2AVX2 is tile for 6 rows and up to 16 columns.
 //
 //go:noescape
-func tile6x2AVX2(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile6x2AVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // dot1x1AVX2 is dot for 1 rows and 1 columns; n and images are positive.
 //
@@ -150,8 +150,8 @@ func winogradInputAVX2(n int, src *float32, pitch int, at *int32, dst *float32, 
 //go:noescape
 func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 
-// winogradFiltersAVX2 transforms the 3x3 filters of n channels, rows filters each, at most a
-// vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
+// winogradFiltersAVX2 transforms 3x3 filters of n channels, up to a vector of each channel's rows
+// filters. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
 // to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
 //
 //go:noescape
@@ -173,142 +173,142 @@ func winogradTapsAVX2(n int, src *float32, point int, temp *float32, dst *float3
 // tile1x1AVX512 is tile for 1 rows and up to 16 columns.
 //
 //go:noescape
-func tile1x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile1x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x1AVX512 is tile for 2 rows and up to 16 columns.
 //
 //go:noescape
-func tile2x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile2x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x1AVX512 is tile for 3 rows and up to 16 columns.
 //
 //go:noescape
-func tile3x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile3x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x1AVX512 is tile for 4 rows and up to 16 columns.
 //
 //go:noescape
-func tile4x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile4x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x1AVX512 is tile for 5 rows and up to 16 columns.
 //
 //go:noescape
-func tile5x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile5x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x1AVX512 is tile for 6 rows and up to 16 columns.
 //
 //go:noescape
-func tile6x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile6x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile7x1AVX512 is tile for 7 rows and up to 16 columns.
 //
 //go:noescape
-func tile7x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile7x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile8x1AVX512 is tile for 8 rows and up to 16 columns.
 //
 //go:noescape
-func tile8x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile8x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile9x1AVX512 is tile for 9 rows and up to 16 columns.
 //
 //go:noescape
-func tile9x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile9x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile10x1AVX512 is tile for 10 rows and up to 16 columns.
 //
 //go:noescape
-func tile10x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile10x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile11x1AVX512 is tile for 11 rows and up to 16 columns.
 //
 //go:noescape
-func tile11x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile11x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile12x1AVX512 is tile for 12 rows and up to 16 columns.
 //
 //go:noescape
-func tile12x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile12x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile13x1AVX512 is tile for 13 rows and up to 16 columns.
 //
 //go:noescape
-func tile13x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile13x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile14x1AVX512 is tile for 14 rows and up to 16 columns.
 //
 //go:noescape
-func tile14x1AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile14x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile1x2AVX512 is tile for 1 rows and up to 32 columns.
 //
 //go:noescape
-func tile1x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile1x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile2x2AVX512 is tile for 2 rows and up to 32 columns.
 //
 //go:noescape
-func tile2x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile2x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile3x2AVX512 is tile for 3 rows and up to 32 columns.
 //
 //go:noescape
-func tile3x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile3x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile4x2AVX512 is tile for 4 rows and up to 32 columns.
 //
 //go:noescape
-func tile4x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile4x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile5x2AVX512 is tile for 5 rows and up to 32 columns.
 //
 //go:noescape
-func tile5x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile5x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile6x2AVX512 is tile for 6 rows and up to 32 columns.
 //
 //go:noescape
-func tile6x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile6x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile7x2AVX512 is tile for 7 rows and up to 32 columns.
 //
 //go:noescape
-func tile7x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile7x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile8x2AVX512 is tile for 8 rows and up to 32 columns.
 //
 //go:noescape
-func tile8x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile8x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile9x2AVX512 is tile for 9 rows and up to 32 columns.
 //
 //go:noescape
-func tile9x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile9x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile10x2AVX512 is tile for 10 rows and up to 32 columns.
 //
 //go:noescape
-func tile10x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile10x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile11x2AVX512 is tile for 11 rows and up to 32 columns.
 //
 //go:noescape
-func tile11x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile11x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile12x2AVX512 is tile for 12 rows and up to 32 columns.
 //
 //go:noescape
-func tile12x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile12x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile13x2AVX512 is tile for 13 rows and up to 32 columns.
 //
 //go:noescape
-func tile13x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile13x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // tile14x2AVX512 is tile for 14 rows and up to 32 columns.
 //
 //go:noescape
-func tile14x2AVX512(kc int, a *float32, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+func tile14x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 // dot1x1AVX512 is dot for 1 rows and 1 columns; n and images are positive.
 //
@@ -484,8 +484,8 @@ func winogradPlaneAVX512(n int, src *float32, pitch int, at *int32, dst *float32
 //go:noescape
 func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 
-// winogradFiltersAVX512 transforms the 3x3 filters of n channels, rows filters each, at most a
-// vector. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
+// winogradFiltersAVX512 transforms 3x3 filters of n channels, up to a vector of each channel's rows
+// filters. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
 // to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
 //
 //go:noescape
@@ -503,6 +503,66 @@ func winogradGradientAVX512(n int, src *float32, pitch int, at *int32, dst *floa
 //
 //go:noescape
 func winogradTapsAVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+
+// tile1x1HalfAVX2 is tile for 1 rows and up to 4 columns.
+//
+//go:noescape
+func tile1x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile2x1HalfAVX2 is tile for 2 rows and up to 4 columns.
+//
+//go:noescape
+func tile2x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile3x1HalfAVX2 is tile for 3 rows and up to 4 columns.
+//
+//go:noescape
+func tile3x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile4x1HalfAVX2 is tile for 4 rows and up to 4 columns.
+//
+//go:noescape
+func tile4x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile5x1HalfAVX2 is tile for 5 rows and up to 4 columns.
+//
+//go:noescape
+func tile5x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile6x1HalfAVX2 is tile for 6 rows and up to 4 columns.
+//
+//go:noescape
+func tile6x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile7x1HalfAVX2 is tile for 7 rows and up to 4 columns.
+//
+//go:noescape
+func tile7x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile8x1HalfAVX2 is tile for 8 rows and up to 4 columns.
+//
+//go:noescape
+func tile8x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile9x1HalfAVX2 is tile for 9 rows and up to 4 columns.
+//
+//go:noescape
+func tile9x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile10x1HalfAVX2 is tile for 10 rows and up to 4 columns.
+//
+//go:noescape
+func tile10x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile11x1HalfAVX2 is tile for 11 rows and up to 4 columns.
+//
+//go:noescape
+func tile11x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile12x1HalfAVX2 is tile for 12 rows and up to 4 columns.
+//
+//go:noescape
+func tile12x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
 //go:noescape
 func pause()

@@ -120,22 +120,20 @@ func (v *vectorPool) layOut(w *windows, ws *poolWorkspace, x []float32, fill flo
 		return x
 	}
 	ws.x = grow(ws.x, l.rows*l.rowSize)
-	laid, rows := ws.x, min(w.InHeight, l.rows-w.PadTop)
-	for phase := range l.phases {
-		seen := len(w.columns) + (w.columnAxis().extent()-1-phase)/w.StrideW
-		first, end := span(seen, w.StrideW, phase-w.PadLeft, w.InWidth)
-		v.layOutPhase(w, phase, first, rows, x, laid)
-		if first == 0 && end == seen {
+	laid := ws.x
+	v.layOutPhases(w, x, laid)
+	for phase, p := range l.spans {
+		if p.first == 0 && p.end == p.seen {
 			continue
 		}
-		for row := range rows {
-			to := laid[(row+w.PadTop)*l.rowSize+phase*l.pitch:][:seen]
-			setAll(to[:first], fill)
-			setAll(to[end:], fill)
+		for row := range l.inside {
+			to := laid[(row+w.PadTop)*l.rowSize+phase*l.pitch:][:p.seen]
+			setAll(to[:p.first], fill)
+			setAll(to[p.end:], fill)
 		}
 	}
 	setAll(laid[:w.PadTop*l.rowSize], fill)
-	setAll(laid[(w.PadTop+rows)*l.rowSize:], fill)
+	setAll(laid[(w.PadTop+l.inside)*l.rowSize:], fill)
 	return laid
 }
 
@@ -148,19 +146,35 @@ func (v *vectorPool) layOutZeros(w *windows, ws *poolWorkspace, x []float32) []f
 		return x
 	}
 	ws.x = grow(ws.x, l.rows*l.rowSize)
-	rows, extent := min(w.InHeight, l.rows-w.PadTop), w.columnAxis().extent()
-	for phase := range l.phases {
-		seen := len(w.columns) + (extent-1-phase)/w.StrideW
-		first, end := span(seen, w.StrideW, phase-w.PadLeft, w.InWidth)
-		v.layOutPhase(w, phase, first, rows, x, ws.x)
-		if w.StrideW == 1 || end == seen {
-			continue
-		}
-		for row := range rows {
-			clear(ws.x[(row+w.PadTop)*l.rowSize+phase*l.pitch:][end:seen])
+	v.layOutPhases(w, x, ws.x)
+	if w.StrideW == 1 || l.splits(w.StrideW) {
+		return ws.x
+	}
+	for phase, p := range l.spans {
+		for row := 0; row < l.inside && p.end < p.seen; row++ {
+			clear(ws.x[(row+w.PadTop)*l.rowSize+phase*l.pitch:][p.end:p.seen])
 		}
 	}
 	return ws.x
+}
+
+// splits reports whether rows are split in two phases at once.
+func (l *poolLayout) splits(strideW int) bool { return strideW == 2 && l.phases == 2 }
+
+// layOutPhases copies the columns of x to their phases.
+func (v *vectorPool) layOutPhases(w *windows, x, laid []float32) {
+	l := w.layout()
+	if l.splits(w.StrideW) {
+		even, odd := w.PadLeft, w.PadLeft+1 // columns of the padded plane
+		splitRows(
+			l.inside, w.InWidth, w.InWidth, l.rowSize, &x[0],
+			&laid[w.PadTop*l.rowSize+even%2*l.pitch+even/2], &laid[w.PadTop*l.rowSize+odd%2*l.pitch+odd/2],
+		)
+		return
+	}
+	for phase, p := range l.spans {
+		v.layOutPhase(w, phase, p.first, l.inside, x, laid)
+	}
 }
 
 // layOutPhase copies every StrideW-th column of rows of x, from the column that has index first in

@@ -18,11 +18,13 @@ type poolLayout struct {
 	pitch    int // elements in a row of one phase
 	rowSize  int // elements in a row of all phases
 	rows     int
-	taps     []poolTap // in reading order
-	starts   []int32   // the first column of the windows of each result column
-	firsts   []int32   // and their first column inside x
-	picks    []int32   // 0, StrideW, 2·StrideW, …
-	columns  []poolTap // of a window that is the whole plane, for planes transposed to columns transposedPitch apart
+	inside   int         // rows of x, from the first one on, that windows see
+	spans    []phaseSpan // of each phase's columns
+	taps     []poolTap   // in reading order
+	starts   []int32     // the first column of the windows of each result column
+	firsts   []int32     // and their first column inside x
+	picks    []int32     // 0, StrideW, 2·StrideW, …
+	columns  []poolTap   // of a window that is the whole plane, for planes transposed to columns transposedPitch apart
 
 	// The border around dy, and the phases ordered by i, then j.
 	top, left    int
@@ -30,6 +32,10 @@ type poolLayout struct {
 	borderedSize int
 	gradient     []gradientPhase
 }
+
+// phaseSpan holds the columns of a row of one phase: windows see the first seen ones, of which
+// [first, end) are inside the plane.
+type phaseSpan struct{ seen, first, end int }
 
 // poolTap is a tap's offset from the first element of a result's window in L, and its index: in the
 // forward pass its offset in x from the window's start, in the backward pass its number in the
@@ -78,6 +84,12 @@ func newPoolLayout(s PoolShape) *poolLayout {
 		phases:   min(s.StrideW, extentW),
 		pitch:    max(outW, ceilDiv(s.InWidth+s.PadLeft, s.StrideW)) + (extentW-1)/s.StrideW + pickSlack,
 		rows:     (outH-1)*s.StrideH + extentH,
+	}
+	l.inside = min(s.InHeight, l.rows-s.PadTop)
+	for phase := range l.phases {
+		p := phaseSpan{seen: outW + (extentW-1-phase)/s.StrideW}
+		p.first, p.end = span(p.seen, s.StrideW, phase-s.PadLeft, s.InWidth)
+		l.spans = append(l.spans, p)
 	}
 	l.rowSize = l.phases * l.pitch
 	if l.identity {

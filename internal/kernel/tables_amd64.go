@@ -17,6 +17,8 @@ var vectorAVX2 = vectorKernels{
 		{nil, dot2x1AVX2, dot2x2AVX2, dot2x3AVX2},
 		{nil, dot3x1AVX2, dot3x2AVX2, dot3x3AVX2},
 	},
+	rowMajor:         true,
+	halves:           []tileFunc{nil, tile1x1HalfAVX2, tile2x1HalfAVX2, tile3x1HalfAVX2, tile4x1HalfAVX2, tile5x1HalfAVX2, tile6x1HalfAVX2, tile7x1HalfAVX2, tile8x1HalfAVX2, tile9x1HalfAVX2, tile10x1HalfAVX2, tile11x1HalfAVX2, tile12x1HalfAVX2},
 	laneSums:         laneSumsAVX2,
 	copyRows:         copyRowsAVX2,
 	im2col:           im2colAVX2,
@@ -82,7 +84,8 @@ var normAVX2 = vectorNorm{
 var channelsAVX2 = vectorChannels{
 	pool:  &poolAVX2,
 	weigh: weighTaps1AVX2, weigh4: weighTaps4AVX2,
-	dots: [7]tapDotsFunc{nil, tapDots1AVX2, tapDots2AVX2, tapDots3AVX2, tapDots4AVX2, tapDots5AVX2, tapDots6AVX2},
+	weighNine: [2]weighNineFunc{weighNine1AVX2, weighNine2AVX2},
+	dots:      [7]tapDotsFunc{nil, tapDots1AVX2, tapDots2AVX2, tapDots3AVX2, tapDots4AVX2, tapDots5AVX2, tapDots6AVX2},
 }
 
 var vectorAVX512 = vectorKernels{
@@ -166,5 +169,6 @@ var normAVX512 = vectorNorm{
 var channelsAVX512 = vectorChannels{
 	pool:  &poolAVX512,
 	weigh: weighTaps1AVX512, weigh4: weighTaps4AVX512,
-	dots: [7]tapDotsFunc{nil, tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512},
+	weighNine: [2]weighNineFunc{weighNine1AVX512, weighNine2AVX512},
+	dots:      [7]tapDotsFunc{nil, tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512},
 }

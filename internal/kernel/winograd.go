@@ -43,15 +43,17 @@ type winograd[T Float] struct {
 	rows, blocks    int          // tile rows in a block, blocks in the batch
 	together        int          // blocks whose transformed input is in memory at once
 	byBlock         bool         // a shard is a whole block, whose transformed input stays in the worker's cache
+	byFilters       bool         // the products' vectors hold filters, because there are too few tiles to fill them
 	tiles           int          // columns of a block's products: its tiles, and copies of the last to fill a vector
 	pitch           int          // of a channel's transformed input
 	point           int          // elements of all channels, for each point
 	filters, shards int          // filters in a shard, and shards in a group
 	rowTiles        [2][]rowTile // of a shard, and of a group's last one
+	tileRow         []rowTile    // by filters, all tiles of the block
 
 	sourcePitch int
 	direct      bool        // tiles are written to y itself; else to a workspace, because they hang over y's edges
-	offsets     []int32     // of a channel's transformed input
+	offsets     []int32     // of a channel's transformed input; by filters, of a tile's products
 	tables      []tileTable // by block
 
 	packed  []T // transformed input of the current blocks; borrowed
@@ -71,6 +73,7 @@ type winogradScratch[T Float] struct {
 	source, target   []T
 	taps, weights    []T
 	products         []T
+	byTile           []T // transformed input of a channel, then products of a point: by tiles, then filters
 	temp             [winogradPoints * 16]T
 	p                panel[T]
 	call, group, row int // whose filters the weights are
@@ -134,6 +137,9 @@ func (c *winograd[T]) plan() {
 	if c.pitch%32 == 0 {
 		c.pitch += 16 // so that the channels of a column of tiles lie in different sets of the cache
 	}
+	if tiles := c.rows * c.tilesW; c.blocks == 1 && 2*tiles <= c.e.lane && tiles <= c.e.rows && c.out%c.e.cols == 0 {
+		c.byFilters, c.pitch, c.tileRow = true, tiles, []rowTile{{0, tiles}}
+	}
 	c.point = c.groups*c.in*c.pitch + 16
 	c.together = min(c.blocks, max(1, winogradBlocks/(winogradPoints*c.point)))
 	c.offsets = make([]int32, c.in)
@@ -144,6 +150,12 @@ func (c *winograd[T]) plan() {
 	c.direct = c.outH%winogradOut == 0 && c.outW%winogradOut == 0
 	c.planTables()
 	c.planShards()
+	if c.byFilters {
+		c.offsets = make([]int32, c.tiles)
+		for t := range c.offsets {
+			c.offsets[t] = int32(min(t, c.pitch-1) * c.filters) // copies of the last tile, as in tileTable
+		}
+	}
 	c.byBlock = c.groups*c.shards == 1 && c.blocks >= imageShards && winogradPoints*c.point <= winogradCached
 	if c.byBlock {
 		c.together = 0
@@ -155,13 +167,17 @@ func (c *winograd[T]) plan() {
 // planShards cuts the filters of a group into parts that fit the cache and, with few blocks, occupy
 // more workers.
 func (c *winograd[T]) planShards() {
-	all := tileRows(c.out, c.e.rows)
+	rows := c.e.rows
+	if c.byFilters {
+		rows = c.e.cols
+	}
+	all := tileRows(c.out, rows)
 	most := winogradFilters / (winogradPoints * c.in * all[0].rows)
 	most = max(1, min(most, len(all)*c.blocks/partShards))
 	c.filters = min(c.out, ceilDiv(len(all), ceilDiv(len(all), most))*all[0].rows)
 	c.shards = ceilDiv(c.out, c.filters)
-	c.rowTiles[0] = tileRows(c.filters, c.e.rows)
-	c.rowTiles[1] = tileRows(c.out-(c.shards-1)*c.filters, c.e.rows)
+	c.rowTiles[0] = tileRows(c.filters, rows)
+	c.rowTiles[1] = tileRows(c.out-(c.shards-1)*c.filters, rows)
 }
 
 // filtersOf returns the filters of a shard of a group, and their tiles.
@@ -346,18 +362,32 @@ func (c *winograd[T]) packShard(worker, shard int) {
 
 // transformInput transforms the tiles of one channel in a block; packed is the block's.
 func (c *winograd[T]) transformInput(s *winogradScratch[T], p *tileTable, channel int, packed []T) {
+	if !c.byFilters {
+		c.transformTiles(s, p, channel, packed[channel*c.pitch:], c.point)
+		return
+	}
+	s.byTile = grow(s.byTile, winogradPoints*c.tiles)
+	c.transformTiles(s, p, channel, s.byTile, c.tiles)
+	c.e.copy(copyRows[T]{
+		rows: winogradPoints, cols: c.pitch, src: s.byTile, srcStride: c.tiles, dst: packed[channel*c.pitch:],
+		dstStride: c.point,
+	})
+}
+
+// transformTiles transforms the tiles of one channel in a block, to dst, where points are point
+// elements apart.
+func (c *winograd[T]) transformTiles(s *winogradScratch[T], p *tileTable, channel int, dst []T, point int) {
 	if plane := (p.first/c.tilesH*c.groups*c.in + channel) * c.height * c.width; p.readable(plane, len(c.x)) {
 		c.e.winograd.plane(tilePlane[T]{
-			src: c.x, first: plane, ahead: c.height * c.width, tiles: *p.inPlace, dst: packed[channel*c.pitch:],
-			point: c.point, temp: s.temp[:],
+			src: c.x, first: plane, ahead: c.height * c.width, tiles: *p.inPlace, dst: dst, point: point,
+			temp: s.temp[:],
 		})
 		return
 	}
 	s.source = grow(s.source, p.sourceSize)
 	c.copySource(p, channel, s.source)
 	c.e.winograd.input(tileInput[T]{
-		src: s.source, pitch: c.sourcePitch, at: p.source, dst: packed[channel*c.pitch:], point: c.point,
-		temp: s.temp[:],
+		src: s.source, pitch: c.sourcePitch, at: p.source, dst: dst, point: point, temp: s.temp[:],
 	})
 }
 
@@ -409,6 +439,10 @@ func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tileTable, group, 
 	point := filters*cols + 16
 	s.products = grow(s.products, winogradPoints*point)
 	for i := range winogradPoints {
+		if c.byFilters {
+			c.multiplyPoint(s, tiles, i, filters, packed[i*c.point+group*c.in*c.pitch:], s.products[i*point:])
+			continue
+		}
 		s.p = panel[T]{
 			tiles: tiles, a: s.weights[i*(c.filters*c.in+slack):], k: c.in, kc: c.in,
 			b: packed[i*c.point+group*c.in*c.pitch:], offsets: c.offsets,
@@ -420,6 +454,23 @@ func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tileTable, group, 
 	for i := range filters {
 		c.writeTarget(s, p, group*c.out+row+i, s.products[i*cols:], point)
 	}
+}
+
+// multiplyPoint computes a point's products of some filters, where vectors hold filters: the tiles
+// are rows, and the filters columns. packed is the point's and group's.
+func (c *winograd[T]) multiplyPoint(
+	s *winogradScratch[T], columns []rowTile, point, filters int, packed, products []T,
+) {
+	s.byTile = grow(s.byTile, c.pitch*c.filters)
+	weights := s.weights[point*(c.filters*c.in+slack):]
+	for _, t := range columns {
+		s.p = panel[T]{
+			tiles: c.tileRow, a: packed, k: c.in, kc: c.in, b: weights[t.row*c.in:], width: t.rows,
+			c: s.byTile[t.row:], ldc: c.filters, cols: t.rows,
+		}
+		c.e.mul(&s.p)
+	}
+	c.e.gatherTranspose(c.offsets, filters, s.byTile, products, c.tiles)
 }
 
 // transformFilters sets a worker's weights to the transformed filters of a group from row on,
@@ -434,10 +485,12 @@ func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, ti
 	for _, t := range tiles {
 		s.taps = grow(s.taps, winogradTaps*t.rows*c.in)
 		c.packTaps(group, rowTile{row + t.row, t.rows}, s.taps)
-		c.e.winograd.filters(tileFilters[T]{
-			n: c.in, rows: t.rows, src: s.taps, turned: c.data, dst: s.weights[t.row*c.in:], point: point,
-			temp: s.temp[:],
-		})
+		for first := 0; first < t.rows; first += c.e.lane {
+			c.e.winograd.filters(tileFilters[T]{
+				n: c.in, rows: min(t.rows-first, c.e.lane), pitch: t.rows, src: s.taps[first:], turned: c.data,
+				dst: s.weights[t.row*c.in+first:], point: point, temp: s.temp[:],
+			})
+		}
 	}
 }
 

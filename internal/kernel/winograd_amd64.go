@@ -58,13 +58,13 @@ func (v *vectorKernels) transformOutput(t tileOutput[float32]) {
 }
 
 func (v *vectorKernels) transformFilters(t tileFilters[float32]) {
-	last := (t.n-1)*t.rows + v.lanes // elements up to the end of the last vector
-	src, dst := t.src[:last+winogradTaps*t.rows], t.dst[:(winogradPoints-1)*t.point+last]
-	first, tap := 0, t.rows
+	src := t.src[:(winogradTaps*t.n-1)*t.pitch+v.lanes]
+	dst := t.dst[:(winogradPoints-1)*t.point+(t.n-1)*t.pitch+v.lanes]
+	first, tap := 0, t.pitch
 	if t.turned {
-		first, tap = (winogradTaps-1)*t.rows, -t.rows
+		first, tap = (winogradTaps-1)*t.pitch, -t.pitch
 	}
-	v.winogradFilters(t.n, t.rows, &src[first], tap, &dst[0], t.point, &t.temp[:winogradPoints*v.lanes][0])
+	v.winogradFilters(t.n, t.pitch, &src[first], tap, &dst[0], t.point, &t.temp[:winogradPoints*v.lanes][0])
 }
 
 func (v *vectorKernels) transformTaps(t tileTaps[float32]) {

@@ -40,6 +40,11 @@ var winogradShapes = map[string]ConvShape{
 	"block by block, ragged": threeByThree(19, 2, 30, 4, 1),
 	"many channels": threeByThree(
 		1, 260, 5, 40, 1),
+	"few tiles, many filters": threeByThree(5, 64, 7, 96, 1),
+	"few tiles, groups of filters": {
+		Batch: 3, InChannels: 64, InHeight: 5, InWidth: 6, OutChannels: 128, KernelH: 3, KernelW: 3, PadTop: 1,
+		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
+	},
 	"one side": {
 		Batch: 2, InChannels: 6, InHeight: 9, InWidth: 14, OutChannels: 10, KernelH: 3, KernelW: 3, PadTop: 2,
 		PadLeft: 1,
@@ -186,6 +191,19 @@ func TestWinogradBlockByBlock(t *testing.T) {
 	assert.False(t, newWinogradForward(engineFor[float32](), s).byBlock, "too large for the cache")
 }
 
+func TestWinogradByFilters(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		e := engineFor[float32]()
+		s := winogradShapes["few tiles, many filters"].withDefaults()
+		assert.False(t, newWinogradForward(e, s).byFilters, "20 tiles")
+		s.Batch = 1
+		assert.Equal(t, e.lane >= 8, newWinogradForward(e, s).byFilters, "4 tiles")
+		assert.Equal(t, e.lane >= 8, newWinogradData(e, s).byFilters, "4 tiles")
+		s.OutChannels = 65
+		assert.False(t, newWinogradForward(e, s).byFilters, "a part of a panel")
+	})
+}
+
 func TestWinogradIsChosenByShape(t *testing.T) {
 	s := threeByThree(1, 64, 56, 64, 1).withDefaults()
 	assert.True(t, winogradPays[float32](s))
@@ -292,16 +310,19 @@ func TestWinogradTransforms(t *testing.T) {
 			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 4 * n, 0.25, 0, 1.5, temp})
 			near("output", want, got)
 		}
-		for rows := 1; rows <= e.rows; rows++ {
+		for rows := 1; rows <= min(e.rows, e.lane); rows++ {
 			for _, turned := range []bool{false, true} {
 				const channels = 3
-				point := channels*rows + slack
-				src := random[float32](r, winogradTaps*channels*rows+slack)
-				want, got := make([]float32, winogradPoints*point), make([]float32, winogradPoints*point)
-				portable.filters(tileFilters[float32]{channels, rows, src, turned, want, point, temp})
-				e.winograd.filters(tileFilters[float32]{channels, rows, src, turned, got, point, temp})
-				for i := range winogradPoints {
-					near(fmt.Sprintf("%d filters", rows), want[i*point:][:channels*rows], got[i*point:][:channels*rows])
+				for _, pitch := range []int{rows, rows + 5} {
+					point := channels*pitch + slack
+					src := random[float32](r, winogradTaps*channels*pitch+slack)
+					want, got := make([]float32, winogradPoints*point), make([]float32, winogradPoints*point)
+					portable.filters(tileFilters[float32]{channels, rows, pitch, src, turned, want, point, temp})
+					e.winograd.filters(tileFilters[float32]{channels, rows, pitch, src, turned, got, point, temp})
+					for i := range winogradPoints * channels {
+						at := i/channels*point + i%channels*pitch
+						near(fmt.Sprintf("%d filters, pitch %d", rows, pitch), want[at:][:rows], got[at:][:rows])
+					}
 				}
 			}
 		}

@@ -59,16 +59,16 @@ type tileOutput[T Float] struct {
 	temp              []T
 }
 
-// tileFilters transforms the filters of n channels: dst[(6i+j)·point + c·rows + f] = (G·g·Gᵀ)[i,j],
-// with g[k] = src[(9c+k)·rows + f], or g[8-k] if turned. It may write up to slack elements past the
-// end.
+// tileFilters transforms rows filters, at most a vector, of n channels: dst[(6i+j)·point + c·pitch
+// + f] = (G·g·Gᵀ)[i,j], with g[k] = src[(9c+k)·pitch + f], or g[8-k] if turned. It may write up to
+// slack elements past the end.
 type tileFilters[T Float] struct {
-	n, rows int
-	src     []T
-	turned  bool
-	dst     []T
-	point   int
-	temp    []T
+	n, rows, pitch int
+	src            []T
+	turned         bool
+	dst            []T
+	point          int
+	temp           []T
 }
 
 // tileTaps transforms n filters back: dst[k·tap + f] is element k of Gᵀ·m·G of filter f, with
@@ -156,7 +156,7 @@ func outputPoints[T Float](m [winogradIn]T) [winogradOut]T {
 
 func tileFiltersGeneric[T Float](t tileFilters[T]) {
 	for i := range t.n * t.rows {
-		first, step := i/t.rows*winogradTaps*t.rows+i%t.rows, t.rows
+		first, step := i/t.rows*winogradTaps*t.pitch+i%t.rows, t.pitch
 		if t.turned {
 			first, step = first+(winogradTaps-1)*step, -step
 		}
@@ -168,7 +168,7 @@ func tileFiltersGeneric[T Float](t tileFilters[T]) {
 		for col := range winogradIn {
 			u := filterPoints(g[0][col], g[1][col], g[2][col])
 			for r := range u {
-				t.dst[(r*winogradIn+col)*t.point+i] = u[r]
+				t.dst[(r*winogradIn+col)*t.point+i/t.rows*t.pitch+i%t.rows] = u[r]
 			}
 		}
 	}

@@ -29,6 +29,9 @@ type tileKernel struct {
 
 	kc, a, b, offsets, c, ldc, cols, flags, bias reg.Register
 
+	stride reg.Register   // of A's rows, in bytes; 0 if A is packed
+	bases  []reg.Register // of every third row of A, if it isn't packed
+
 	acc       [][]reg.VecVirtual // by row and vector
 	row       []reg.VecVirtual   // of B
 	broadcast []reg.VecVirtual   // of A
@@ -36,8 +39,8 @@ type tileKernel struct {
 
 func tile(s *simd, rows, vectors int) {
 	TEXT(fmt.Sprintf("tile%dx%d%s", rows, vectors, s.name), NOSPLIT,
-		"func(kc int, a, b *float32, offsets *int32, c *float32, ldc, cols, flags int, bias *float32, panels int, "+
-			"least, most float32)")
+		"func(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc, cols, flags int, "+
+			"bias *float32, panels int, least, most float32)")
 	Pragma("noescape")
 	doc(fmt.Sprintf(
 		"tile%dx%d%s is tile for %d rows and up to %d columns.", rows, vectors, s.name, rows, vectors*s.lanes,
@@ -57,18 +60,17 @@ func tile(s *simd, rows, vectors int) {
 	t.offsets = Load(Param("offsets"), GP64())
 	t.prefetchC()
 	t.begin()
-	TESTQ(t.offsets, t.offsets)
-	JNE(LabelRef("gathered"))
-	t.sum("packed", t.packedStep, func(steps int) {
-		ADDQ(I32(int32(4*rows*steps)), t.a)
-		ADDQ(I32(int32(s.bytes()*vectors*steps)), t.b)
-	})
-	JMP(LabelRef("end"))
-	Label("gathered")
-	t.sum("offset", t.offsetStep, func(steps int) {
-		ADDQ(I32(int32(4*rows*steps)), t.a)
-		ADDQ(I32(int32(4*steps)), t.offsets)
-	})
+	if s.rowMajor {
+		t.stride = Load(Param("stride"), GP64())
+	}
+	if !s.only {
+		t.sumPacked()
+	}
+	if s.rowMajor {
+		Label("unpacked")
+		t.beginRows()
+		t.sum("row", t.rowStep, t.advanceRows)
+	}
 	Label("end")
 	t.finish()
 	ADDQ(I32(int32(s.bytes()*vectors)), t.b)
@@ -77,6 +79,27 @@ func tile(s *simd, rows, vectors int) {
 	JNE(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
+}
+
+// sumPacked emits the sums of a packed A. With a stride it jumps past them.
+func (t *tileKernel) sumPacked() {
+	if t.s.rowMajor {
+		TESTQ(t.stride, t.stride)
+		JNE(LabelRef("unpacked"))
+	}
+	TESTQ(t.offsets, t.offsets)
+	JNE(LabelRef("gathered"))
+	t.sum("packed", t.packedStep, func(steps int) {
+		ADDQ(I32(int32(4*t.rows*steps)), t.a)
+		ADDQ(I32(int32(t.s.bytes()*t.vectors*steps)), t.b)
+	})
+	JMP(LabelRef("end"))
+	Label("gathered")
+	t.sum("offset", t.offsetStep, func(steps int) {
+		ADDQ(I32(int32(4*t.rows*steps)), t.a)
+		ADDQ(I32(int32(4*steps)), t.offsets)
+	})
+	JMP(LabelRef("end"))
 }
 
 // eachRow calls f for every row of C, with the address of its first element.
@@ -158,21 +181,66 @@ func (t *tileKernel) packedStep(u int, ahead bool) {
 	for v := range t.vectors {
 		VMOVUPS(Mem{Base: t.b, Disp: u*width + t.s.bytes()*v}, t.row[v])
 	}
-	t.multiply(u)
+	t.multiplyPacked(u)
 }
 
 func (t *tileKernel) offsetStep(u int, _ bool) {
+	t.loadOffset(u)
+	t.multiplyPacked(u)
+}
+
+// baseRows is how many rows of A one register addresses: itself, and with the stride once and
+// twice.
+const baseRows = 3
+
+// beginRows sets the bases of A's rows.
+func (t *tileKernel) beginRows() {
+	SHLQ(Imm(2), t.stride)
+	t.bases = []reg.Register{t.a}
+	for row := baseRows; row < t.rows; row += baseRows {
+		base := GP64()
+		LEAQ(Mem{Base: t.bases[len(t.bases)-1], Index: t.stride, Scale: 2}, base)
+		ADDQ(t.stride, base)
+		t.bases = append(t.bases, base)
+	}
+}
+
+func (t *tileKernel) advanceRows(steps int) {
+	for _, base := range t.bases {
+		ADDQ(I32(int32(4*steps)), base)
+	}
+	ADDQ(I32(int32(4*steps)), t.offsets)
+}
+
+func (t *tileKernel) rowStep(u int, _ bool) {
+	t.loadOffset(u)
+	t.multiply(func(i int) Mem {
+		a := Mem{Base: t.bases[i/baseRows], Disp: 4 * u}
+		if scale := uint8(i % baseRows); scale > 0 {
+			a.Index, a.Scale = t.stride, scale
+		}
+		return a
+	})
+}
+
+// loadOffset loads the row of B of step u by its offset.
+func (t *tileKernel) loadOffset(u int) {
 	offset := GP64()
 	MOVLQSX(Mem{Base: t.offsets, Disp: 4 * u}, offset)
 	for v := range t.vectors {
 		VMOVUPS(Mem{Base: t.b, Index: offset, Scale: 4, Disp: t.s.bytes() * v}, t.row[v])
 	}
-	t.multiply(u)
 }
 
-func (t *tileKernel) multiply(u int) {
+// multiplyPacked multiplies the row of B with the elements of packed A of step u.
+func (t *tileKernel) multiplyPacked(u int) {
+	t.multiply(func(i int) Mem { return Mem{Base: t.a, Disp: 4 * (u*t.rows + i)} })
+}
+
+// multiply multiplies the row of B with one element of each row of A.
+func (t *tileKernel) multiply(element func(row int) Mem) {
 	for i := range t.rows {
-		a := Mem{Base: t.a, Disp: 4 * (u*t.rows + i)}
+		a := element(i)
 		if t.s == avx512 && t.vectors == 1 {
 			VFMADD231PS_BCST(a, t.row[0], t.acc[i][0])
 			continue
@@ -187,8 +255,12 @@ func (t *tileKernel) multiply(u int) {
 // finish adds C, applies the limits and stores, as flags and cols say. Full vectors go without
 // masks, because some processors need a dozen cycles for a masked store.
 func (t *tileKernel) finish() {
-	t.cols = Load(Param("cols"), GP64())
 	t.flags = Load(Param("flags"), GP64())
+	if t.s.only {
+		t.write("full", make([]mask, t.vectors))
+		return
+	}
+	t.cols = Load(Param("cols"), GP64())
 	CMPQ(t.cols, Imm(uint64(t.vectors*t.s.lanes)))
 	JGE(LabelRef("full"))
 	t.write("part", t.s.firstLanes(t.cols, t.vectors))

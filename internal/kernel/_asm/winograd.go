@@ -437,7 +437,7 @@ func winogradFilters(s *simd) {
 		"func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)")
 	Pragma("noescape")
 	doc("winogradFilters" + s.name +
-		" transforms the 3x3 filters of n channels, rows filters each, at most a vector. " +
+		" transforms 3x3 filters of n channels, up to a vector of each channel's rows filters. " +
 		"Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes to " +
 		"dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.")
 	n := Load(Param("n"), GP64())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -15,6 +16,8 @@ const mostDotTaps = 6
 func depthwise(s *simd) {
 	weighTaps(s, 4)
 	weighTaps(s, 1)
+	weighNine(s, 1)
+	weighNine(s, 2)
 	for n := range mostDotTaps {
 		tapDots(s, n+1)
 	}
@@ -53,8 +56,9 @@ func weighTaps(s *simd, rows int) {
 	)
 	Pragma("noescape")
 	doc(fmt.Sprintf("%s sets y to bias plus the sum of n taps of x times their weights, at least least and at most "+
-		"most, for %d·rows rows; rows, cols and n are positive.", name, rows))
+		"most, for %d·rows rows; rows, cols and n are positive. It reads whole vectors of x.", name, rows))
 	b := newBand(s)
+	b.twice = true
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	at := GP64()
 	in := newBlock(at, "step")
@@ -70,20 +74,121 @@ func weighTaps(s *simd, rows int) {
 			w := s.broadcast(Mem{Base: weight})
 			ADDQ(Imm(4), weight)
 			for i := range rows {
-				l.fma(w, in.row(i), sums[i])
+				VFMADD231PS(in.row(i), w, sums[i])
 			}
 		})
 		to := GP64()
 		LEAQ(b.here(y), to)
 		out := newBlock(to, "outStep")
 		for i := range rows {
-			l.store(s.min(most, s.max(least, sums[i])), out.row(i))
+			sums[i] = s.min(most, s.max(least, sums[i]))
 		}
+		l.storeRows(b.cols, sums[:rows], out)
 	}, func() {
 		forwardRows(rows, "step", x)
 		forwardRows(rows, "outStep", y)
 	})
 }
+
+// weighNine is weighTaps for 3x3 windows and a row stride, with the weights in registers. Four rows
+// of results share the loads of x's rows. A result's sum has the order of weighTaps.
+func weighNine(s *simd, stride int) {
+	const outRows, kernel = 4, 3
+	name := fmt.Sprintf("weighNine%d%s", stride, s.name)
+	TEXT(
+		name, NOSPLIT,
+		"func(rows, cols, row, outStep int, x *float32, second, third int, weights, y *float32, "+
+			"bias, least, most float32)",
+	)
+	Pragma("noescape")
+	doc(fmt.Sprintf("%s sets y to bias plus the weighted sum of 3x3 windows at row stride %d, at least least and at "+
+		"most most, for 4·rows rows; rows and cols are positive. The rows of x are row elements apart; a window's "+
+		"second and third column are at those offsets. It reads whole vectors of x.", name, stride))
+	b := newBand(s)
+	b.twice = true
+	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
+	second, third := Load(Param("second"), GP64()), Load(Param("third"), GP64())
+	row := Load(Param("row"), GP64())
+	SHLQ(Imm(2), row)
+	weights := Load(Param("weights"), GP64())
+	var w [kernel * kernel]vec
+	for k := range w {
+		w[k] = s.broadcast(Mem{Base: weights, Disp: 4 * k})
+	}
+	at := GP64()
+	b.walk(func(l lanes) {
+		sums := []vec{s.parameter("bias")}
+		for len(sums) < outRows {
+			sums = append(sums, s.copy(sums[0]))
+		}
+		LEAQ(b.here(x), at)
+		columns := []Mem{{Base: at}, {Base: at, Index: second, Scale: 4}, {Base: at, Index: third, Scale: 4}}
+		for i := range (outRows-1)*stride + kernel {
+			for kw, column := range columns {
+				v := s.table(column)
+				for out, sum := range sums {
+					if kh := i - stride*out; kh >= 0 && kh < kernel {
+						VFMADD231PS(v, w[kernel*kh+kw], sum)
+					}
+				}
+			}
+			ADDQ(row, at)
+		}
+		least, most := s.parameter("least"), s.parameter("most")
+		for _, sum := range sums {
+			VMAXPS(sum, least, sum)
+			VMINPS(sum, most, sum)
+		}
+		LEAQ(b.here(y), at)
+		l.storeRows(b.cols, sums, newBlock(at, "outStep"))
+	}, func() {
+		LEAQ(Mem{Base: x, Index: row, Scale: 4}, x)
+		if stride == 2 {
+			LEAQ(Mem{Base: x, Index: row, Scale: 4}, x)
+		}
+		forwardRows(outRows, "outStep", y)
+	})
+}
+
+// storeRows stores one vector of each row of a block. The mask, if there is one, has cols lanes. On
+// some processors with AVX2 masked stores take a dozen cycles, so four lanes or more are stored as
+// the first four and the last four.
+func (l lanes) storeRows(cols reg.Register, rows []vec, out block) {
+	if l.mask == nil || l.s != avx2 {
+		for i, v := range rows {
+			l.store(v, out.row(i))
+		}
+		return
+	}
+	CMPQ(cols, Imm(4))
+	JLT(LabelRef("short"))
+	lastFour, table := l.s.vec(), GP64()
+	LEAQ(tableOfIndices(), table)
+	VMOVDQU(Mem{Base: table, Index: cols, Scale: 4, Disp: -16}, lastFour)
+	for i, v := range rows {
+		VMOVUPS(v.AsX(), out.row(i))
+		VPERMPS(v, lastFour, v)
+	}
+	LEAQ(Mem{Base: out.base, Index: cols, Scale: 4, Disp: -16}, out.base)
+	for i, v := range rows {
+		VMOVUPS(v.AsX(), out.row(i))
+	}
+	JMP(LabelRef("stored"))
+	Label("short")
+	for i, v := range rows {
+		l.store(v, out.row(i))
+	}
+	Label("stored")
+}
+
+// tableOfIndices is the words 0, 1, 2, …
+var tableOfIndices = sync.OnceValue(func() Mem {
+	table := GLOBL("indices", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(i))
+	}
+	return table
+})
 
 // fma adds a times the memory operand b to c.
 func (l lanes) fma(a vec, b Mem, c vec) {

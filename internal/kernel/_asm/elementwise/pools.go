@@ -16,6 +16,7 @@ func pools() {
 		maxPool(s, 3)
 		taps(s)
 	}
+	splitRows()
 	mergeRows()
 	maxPoolBackward()
 	sumPool()

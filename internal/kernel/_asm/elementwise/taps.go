@@ -17,11 +17,13 @@ func taps(s *simd) {
 }
 
 // band walks over rows of results, a vector at a time; a partial vector at the end of a row is one
-// masked iteration.
+// masked iteration. If the results may be computed twice, only rows shorter than a vector need
+// that: else the last vector overlaps the one before it.
 type band struct {
-	s    *simd
-	cols reg.GPVirtual
-	at   reg.GPVirtual // elements done in this row
+	s     *simd
+	cols  reg.GPVirtual
+	at    reg.GPVirtual // elements done in this row
+	twice bool
 }
 
 func newBand(s *simd) *band {
@@ -44,6 +46,10 @@ func (b *band) loops(turn func(l lanes), next func()) {
 	MOVQ(b.cols, rest)
 	SUBQ(whole, rest)
 	part := b.s.first(rest, 0)
+	if b.twice {
+		b.overlapping(rows, part, turn, next)
+		return
+	}
 	Label("row")
 	XORQ(b.at, b.at)
 	CMPQ(b.at, whole)
@@ -56,6 +62,30 @@ func (b *band) loops(turn func(l lanes), next func()) {
 	Label("part")
 	CMPQ(b.at, b.cols)
 	JEQ(LabelRef("done"))
+	turn(part)
+	Label("done")
+	next()
+	DECQ(rows)
+	JNE(LabelRef("row"))
+}
+
+// overlapping is loops for results that may be computed twice.
+func (b *band) overlapping(rows reg.Register, part lanes, turn func(l lanes), next func()) {
+	last := GP64()
+	Label("row")
+	XORQ(b.at, b.at)
+	LEAQ(Mem{Base: b.cols, Disp: -b.s.lanes}, last)
+	CMPQ(last, Imm(0))
+	JLT(LabelRef("part"))
+	Label("whole")
+	CMPQ(b.at, last)
+	CMOVQGT(last, b.at)
+	turn(lanes{s: b.s})
+	ADDQ(Imm(uint64(b.s.lanes)), b.at)
+	CMPQ(b.at, b.cols)
+	JLT(LabelRef("whole"))
+	JMP(LabelRef("done"))
+	Label("part")
 	turn(part)
 	Label("done")
 	next()
@@ -283,6 +313,63 @@ func pickRows(s *simd) {
 	Label("done")
 	forward("step", x)
 	forward("outStep", y)
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// splitRows exists for AVX2 only: memory bounds its speed. A whole turn loads the halves of its
+// vectors in the order in which a shuffle leaves the columns sorted.
+func splitRows() {
+	TEXT("splitRows", NOSPLIT, "func(rows, cols, step, outStep int, x, even, odd *float32)")
+	Pragma("noescape")
+	doc("splitRows writes the even and the odd columns of rows of cols elements of x to even and odd, and up to 7 " +
+		"zeros after them; rows and cols are positive.")
+	const turn = 16
+	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
+	x, even, odd := Load(Param("x"), GP64()), Load(Param("even"), GP64()), Load(Param("odd"), GP64())
+	rest := GP64()
+	MOVQ(cols, rest)
+	ANDQ(Imm(turn-1), rest)
+	low, high := avx2.firstOf(rest, 1, 0, 1), avx2.firstOf(rest, 1, avx2.lanes, 2)
+	from, at, left := GP64(), GP64(), GP64()
+	split := func(a, b vec) (evens, odds vec) {
+		evens, odds = YMM(), YMM()
+		VSHUFPS(Imm(0x88), b, a, evens)
+		VSHUFPS(Imm(0xdd), b, a, odds)
+		return evens, odds
+	}
+	store := func(evens, odds vec) {
+		VMOVUPS(evens, Mem{Base: even, Index: at, Scale: 4})
+		VMOVUPS(odds, Mem{Base: odd, Index: at, Scale: 4})
+	}
+	Label("row")
+	MOVQ(x, from)
+	XORQ(at, at)
+	MOVQ(cols, left)
+	Label("whole")
+	SUBQ(Imm(turn), left)
+	JLT(LabelRef("part"))
+	a, b := YMM(), YMM()
+	VMOVUPS(Mem{Base: from}, a.AsX())
+	VINSERTF128(Imm(1), Mem{Base: from, Disp: 32}, a, a)
+	VMOVUPS(Mem{Base: from, Disp: 16}, b.AsX())
+	VINSERTF128(Imm(1), Mem{Base: from, Disp: 48}, b, b)
+	store(split(a, b))
+	ADDQ(Imm(4*turn), from)
+	ADDQ(Imm(turn/2), at)
+	JMP(LabelRef("whole"))
+	Label("part")
+	TESTQ(rest, rest)
+	JEQ(LabelRef("done"))
+	evens, odds := split(low.load(Mem{Base: from}), high.load(Mem{Base: from, Disp: 32}))
+	VPERMQ(Imm(0xd8), evens, evens)
+	VPERMQ(Imm(0xd8), odds, odds)
+	store(evens, odds)
+	Label("done")
+	forward("step", x)
+	forward("outStep", even, odd)
 	DECQ(rows)
 	JNE(LabelRef("row"))
 	VZEROUPPER()

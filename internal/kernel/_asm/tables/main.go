@@ -20,10 +20,12 @@ type isa struct {
 	Rows    int    // most rows of a tile
 	DotTile int    // most rows and columns of dot products at once
 	TapDots int    // most taps of one tapDots
+
+	HalfRows int // most rows of a tile of half a vector, with an A that isn't packed; 0: none
 }
 
 var isas = []isa{
-	{Name: "AVX2", Go: "avx2", Lanes: 8, Rows: 6, DotTile: 3, TapDots: 6},
+	{Name: "AVX2", Go: "avx2", Lanes: 8, Rows: 6, DotTile: 3, TapDots: 6, HalfRows: 12},
 	{Name: "AVX512", Go: "avx512", Lanes: 16, Rows: 14, DotTile: 5, TapDots: 6},
 }
 
