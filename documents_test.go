@@ -21,7 +21,7 @@ import (
 // TestPicturesPage runs the ten commands of docs/pictures.md in an empty folder, in their order.
 func TestPicturesPage(t *testing.T) {
 	if testing.Short() || runtime.GOOS == "windows" {
-		t.Skip("trains a network for half a minute, by a shell's commands")
+		t.Skip("trains a network for a quarter of a minute, by a shell's commands")
 	}
 	commands := shellCommands(t, "docs/pictures.md")
 	require.Len(t, commands, 10)
@@ -39,8 +39,8 @@ func TestPicturesPage(t *testing.T) {
 	predictions, err := os.ReadFile(filepath.Join(folder, "predictions.csv"))
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(string(predictions)), "\n")
-	assert.Len(t, lines, 1+4*60)
-	assert.Greater(t, rightOf(lines[1:]), 4*60*9/10, "of 240 pictures")
+	assert.Len(t, lines, 1+4*30)
+	assert.Greater(t, rightOf(lines[1:]), 4*30*9/10, "of 120 pictures")
 
 	picture, err := os.ReadFile(filepath.Join(folder, "pictures/disc/000.png"))
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 )
 
-const perClass = 60
+const perClass = 30
 
 // A shape says whether it covers a point of the square from -1 to 1.
 type shape func(x, y float64) bool
