@@ -9,8 +9,13 @@ package kernel
 // and tap r reads row h = i + (first+pad-r·dilation)/stride. So each pair of a row phase and a
 // column phase is a correlation of dy, at stride 1, with the transposed weights of those taps. At
 // stride 1 there is one phase, and its result is dx.
+//
+// A kernel that covers the whole image makes one result for each filter, which each source pixel
+// reads by one tap. Then dx = dy·W, with a row for each image. The correlation adds the same
+// products in the same blocks, and zeros between them.
 type convData[T Float] struct {
 	shape   ConvShape
+	covers  *product[T] // dy·W; nil if the kernel doesn't cover the image
 	phases  []dataPhase[T]
 	part    []T // a phase's result, before it is scattered into dx
 	dx      []T
@@ -53,7 +58,27 @@ func newConvData[T Float](e *engine[T], s ConvShape) *convData[T] {
 			d.phases = append(d.phases, dataPhase[T]{rows, cols, newDataCorrelation(e, s, rows, cols)})
 		}
 	}
+	if s.coversImage() {
+		d.planCover()
+	}
 	return d
+}
+
+// planCover plans dy·W, unless the correlation cuts its sums inside a filter.
+func (d *convData[T]) planCover() {
+	taps, depth := d.shape.KernelH*d.shape.KernelW, d.phases[0].c.depth
+	if depth%taps != 0 {
+		return
+	}
+	d.covers = newProduct[T]()
+	d.covers.plan(d.shape.Batch, d.shape.InChannels*taps, d.shape.OutChannels)
+	d.covers.depth = depth / taps
+}
+
+// coversImage reports whether the kernel is as large as the image, at stride 1.
+func (s ConvShape) coversImage() bool {
+	return s.Groups == 1 && s.KernelH == s.InHeight && s.KernelW == s.InWidth &&
+		s.StrideH == 1 && s.StrideW == 1 && s.OutHeight() == 1 && s.OutWidth() == 1
 }
 
 func newDataCorrelation[T Float](e *engine[T], s ConvShape, rows, cols dataAxis) *correlation[T] {
@@ -93,6 +118,11 @@ func packTaps[T Float](e *engine[T], w []T, kernel, rows int, taps []int, dst []
 }
 
 func (d *convData[T]) run(w, dy, dx []T) {
+	if d.covers != nil && d.phases[0].c.prologue == nil {
+		pixels := d.shape.InChannels * d.shape.InHeight * d.shape.InWidth
+		d.covers.run(matrix[T]{dy, d.shape.OutChannels, false}, matrix[T]{w, pixels, false}, dx, pixels)
+		return
+	}
 	if len(d.phases) == 1 && d.phases[0].c != nil {
 		d.phases[0].c.run(dy, w, nil, dx)
 		return

@@ -391,6 +391,47 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
+// TestCoveringKernels: the gradient of an image that a kernel covers has the bits of the general
+// pass, whose sums may have several blocks.
+func TestCoveringKernels(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, s := range []ConvShape{
+			{Batch: 7, InChannels: 16, InHeight: 5, InWidth: 5, OutChannels: 120, KernelH: 5, KernelW: 5}, // LeNet's C5
+			{Batch: 1, InChannels: 3, InHeight: 4, InWidth: 2, OutChannels: 9, KernelH: 4, KernelW: 2},
+			{Batch: 33, InChannels: 5, InHeight: 1, InWidth: 1, OutChannels: 2000, KernelH: 1, KernelW: 1},
+			{Batch: 5, InChannels: 2, InHeight: 7, InWidth: 7, OutChannels: 80, KernelH: 7, KernelW: 7},
+		} {
+			s = s.withDefaults()
+			d := newConvData(engineFor[float32](), s)
+			require.NotNil(t, d.covers, "%+v", s)
+			nx, nw, ny := s.sizes()
+			r := newRand(36)
+			w, dy, got, want := random[float32](r, nw), random[float32](r, ny), make([]float32, nx), make([]float32, nx)
+			d.run(w, dy, got)
+			d.covers = nil
+			d.run(w, dy, want)
+			require.Equal(t, want, got, "%+v", s)
+		}
+	})
+}
+
+// TestNotCovering: the product replaces the general pass only where it adds the same.
+func TestNotCovering(t *testing.T) {
+	covering := ConvShape{Batch: 2, InChannels: 4, InHeight: 6, InWidth: 6, OutChannels: 8, KernelH: 6, KernelW: 6}
+	for name, change := range map[string]func(s *ConvShape){
+		"padding":       func(s *ConvShape) { s.PadTop, s.PadBottom = 1, 1 },
+		"stride":        func(s *ConvShape) { s.StrideH, s.StrideW = 2, 2 },
+		"groups":        func(s *ConvShape) { s.Groups = 2 },
+		"smaller":       func(s *ConvShape) { s.KernelW = 5 },
+		"uneven blocks": func(s *ConvShape) { s.OutChannels = 43 }, // 2 blocks of 774 products: 21.5 filters
+	} {
+		s := covering
+		change(&s)
+		require.Nil(t, newConvData(engineFor[float32](), s.withDefaults()).covers, name)
+	}
+	require.NotNil(t, newConvData(engineFor[float32](), covering.withDefaults()).covers)
+}
+
 func TestConvBitsDoNotDependOnBatchIndex(t *testing.T) {
 	sameBitsAnywhere(t, ConvShape{
 		Batch: 19, InChannels: 2, InHeight: 9, InWidth: 11, OutChannels: 5, KernelH: 3, KernelW: 3, StrideW: 2,
