@@ -21,7 +21,7 @@ import (
 // TestPicturesPage runs the ten commands of docs/pictures.md in an empty folder, in their order.
 func TestPicturesPage(t *testing.T) {
 	if testing.Short() || runtime.GOOS == "windows" {
-		t.Skip("trains a network for a quarter of a minute, by a shell's commands")
+		t.Skip("trains a network for half a minute, by a shell's commands")
 	}
 	commands := shellCommands(t, "docs/pictures.md")
 	require.Len(t, commands, 10)

@@ -21,8 +21,8 @@ func everyProduct() *graph.Spec {
 		graph.Affine{Units: 19}, graph.Sigmoid{}, graph.Affine{Units: 5}, graph.Softmax{})
 }
 
-// TestPredictionsFollowTheParameters changes the parameters in every way between predictions of a
-// model, and compares them with those of a new model that has the same parameters.
+// TestPredictionsFollowTheParameters changes the parameters between predictions of a model, and
+// compares them with those of a new model that has the same parameters.
 func TestPredictionsFollowTheParameters(t *testing.T) {
 	m := newModel(t, everyProduct())
 	other := newModel(t, everyProduct(), graph.WithSeed(2))

@@ -23,7 +23,7 @@ import (
 	"convgraph/train"
 )
 
-var kills = flag.Int("kills", 25, "how often TestKilledAtAnyMoment kills the program")
+var kills = flag.Int("kills", 50, "how often TestKilledAtAnyMoment kills the program")
 
 // TestKilledAtAnyMoment kills the real program at random moments, -kills times by SIGKILL and some
 // more by SIGTERM. Each time the same command resumes. Every training ends with the bytes of one
