@@ -11,83 +11,70 @@ package kernel
 // bits at every index in the batch.
 type Affine[T Float] struct {
 	batch, in, out          int
-	dots                    *affineDots[T]   // for the forward pass; nil where packed products are faster
-	turned                  *affineTurned[T] // the same; nil where packing the weights pays
-	forward, data, weights  *product[T]
+	forward                 affineForward[T] // for the images and the outputs that this process computes
+	data, weights           *product[T]
 	part                    *Part
-	wholeX, wholeDy, biasDy Whole[T] // operands of the gradients of the weights and of the bias
+	outputs, inputs         *affineShares[T] // of y and dx; nil where each peer computes all of its images'
+	wholeX, wholeDy, biasDy Whole[T]         // operands of the gradients of the weights and of the bias
 
 	late, lateBias bool   // dw, db are read after [Part.Finish] only
 	dw, db         []T    // of the running calls
 	rest, restBias func() // ownWeights and wholeBias, stored once
 }
 
-// longSum is the input size from which dot products beat a packed product in the forward pass:
-// packing both operands costs more than it gains.
-const longSum = 1024
-
-// cachedWeights is the most weights that dot products read from cache. More come from memory, and
-// there the long runs of packing fetch them better, unless only one tile of rows uses them.
-const cachedWeights = 1 << 21
-
-// turnedBatch is the largest batch for which packing the weights costs more than it gains.
-const turnedBatch = 128
-
 // NewAffine plans a layer of the given sizes.
 func NewAffine[T Float](batch, in, out int) *Affine[T] {
-	a := &Affine[T]{
-		batch: batch, in: in, out: out, forward: newProduct[T](), data: newProduct[T](), weights: newProduct[T](),
-	}
-	a.plan()
+	a := &Affine[T]{batch: batch, in: in, out: out, data: newProduct[T](), weights: newProduct[T]()}
+	a.Split(nil)
 	return a
-}
-
-// plan chooses how the forward pass is computed. The whole batch's size decides, because the two
-// ways have different bits.
-func (a *Affine[T]) plan() {
-	e, batch := a.forward.e, a.part.Total(a.batch)
-	a.dots = nil
-	if e.dotTile > 0 && (batch <= e.dotTile || a.in >= longSum && a.in*a.out <= cachedWeights) {
-		a.dots = newAffineDots(e, a.batch, a.in, a.out)
-	}
-	a.turned = nil
-	if a.dots == nil && e.rowMajor && a.batch <= turnedBatch {
-		a.turned = newAffineTurned(e, a.batch, a.in, a.out)
-	}
 }
 
 // Split makes the layer compute a part of a batch.
 func (a *Affine[T]) Split(p *Part) {
-	a.part = p
-	a.plan()
+	a.part, a.outputs, a.inputs = p, nil, nil
+	batch, out := a.batch, a.out
+	if sharesPay(p, a.in, a.out) {
+		a.outputs = &affineShares[T]{part: p, columns: a.out}
+		a.inputs = &affineShares[T]{part: p, columns: a.in}
+		from, to := p.share(a.out)
+		batch, out = p.batch, to-from
+	}
+	a.forward = newAffineForward[T](batch, a.in, out, p.Total(a.batch), a.in*a.out)
 }
 
 // Forward computes y = x·Wᵀ + bias; bias may be nil.
-func (a *Affine[T]) Forward(x, w, bias, y []T) { a.apply(x, w, bias, y, Limits[T]{}) }
+func (a *Affine[T]) Forward(x, w, bias, y []T) { a.ForwardWithin(Limits[T]{}, x, w, bias, y) }
 
 // ForwardWithin is Forward with limits on y, in the same pass.
 func (a *Affine[T]) ForwardWithin(limits Limits[T], x, w, bias, y []T) {
-	a.apply(x, w, bias, y, limits)
-}
-
-func (a *Affine[T]) apply(x, w, bias, y []T, limits Limits[T]) {
-	if a.dots != nil {
-		a.dots.run(x, w, bias, y, limits)
+	if a.outputs == nil {
+		a.forward.run(x, w, bias, y, limits)
 		return
 	}
-	if a.turned != nil {
-		a.turned.run(x, w, bias, y, limits)
-		return
+	x, own := a.outputs.begin(x[:a.batch*a.in])
+	from, to := a.part.share(a.out)
+	if bias != nil {
+		bias = bias[from:to]
 	}
-	a.forward.plan(a.batch, a.out, a.in)
-	a.forward.bias, a.forward.limits = bias, limits
-	a.forward.run(matrix[T]{x, a.in, false}, matrix[T]{w, a.in, true}, y, a.out)
+	a.forward.run(x, w[from*a.in:to*a.in], bias, own, limits)
+	a.outputs.exchange(y[:a.batch*a.out])
 }
 
 // BackwardData computes dx = dy·W.
 func (a *Affine[T]) BackwardData(w, dy, dx []T) {
-	a.data.plan(a.batch, a.in, a.out)
-	a.data.run(matrix[T]{dy, a.out, false}, matrix[T]{w, a.in, false}, dx, a.in)
+	if a.inputs == nil {
+		a.columnsOfData(0, a.in, dy[:a.batch*a.out], w, dx)
+		return
+	}
+	dy, own := a.inputs.begin(dy[:a.batch*a.out])
+	from, to := a.part.share(a.in)
+	a.columnsOfData(from, to, dy, w, own)
+	a.inputs.exchange(dx[:a.batch*a.in])
+}
+
+func (a *Affine[T]) columnsOfData(from, to int, dy, w, dx []T) {
+	a.data.plan(len(dy)/a.out, to-from, a.out)
+	a.data.run(matrix[T]{dy, a.out, false}, matrix[T]{w[from:], a.in, false}, dx, to-from)
 }
 
 // BackwardWeights computes dw = dyᵀ·x. Peers exchange x and dy, which are mostly smaller than dw;
@@ -110,7 +97,11 @@ func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
 		a.rest = a.ownWeights
 	}
 	a.dw = dw
-	a.part.complete(a.late, soon, a.rest)
+	after := soon
+	if a.inputs != nil {
+		after = afterShares
+	}
+	a.part.complete(a.late, after, a.rest)
 }
 
 // ownWeights is the rest of BackwardWeights with peers: this process's rows of dw.

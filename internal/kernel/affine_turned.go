@@ -9,6 +9,7 @@ type affineTurned[T Float] struct {
 	batch, in, out int
 	width          int         // of a row of xᵀ
 	depth          int         // of a block of the sum
+	biasAfter      bool        // the bias follows the first block, as in a correlation; or comes first, as in a product
 	tiles          [][]rowTile // of each shard, from its first row on
 	offsets        []int32     // of the rows of xᵀ
 	scratch        perWorker[turnedScratch[T]]
@@ -71,7 +72,8 @@ func (a *affineTurned[T]) multiplyShard(worker, shard int) {
 	from, to := a.rowsOf(shard)
 	s := a.scratch.of(worker)
 	s.y = grow(s.y, (to-from)*a.width)
-	if a.bias != nil { // first, as in a product
+	first := a.bias != nil && !a.biasAfter
+	if first {
 		for i, b := range a.bias[from:to] {
 			setAll(s.y[i*a.width:][:a.width], b)
 		}
@@ -80,7 +82,10 @@ func (a *affineTurned[T]) multiplyShard(worker, shard int) {
 		s.p = panel[T]{
 			tiles: a.tiles[shard], a: a.w[from*a.in:], stride: a.in, k0: k, kc: min(a.depth, a.in-k),
 			b: a.packed[k*a.width:], offsets: a.offsets, c: s.y, ldc: a.width, cols: a.batch,
-			accumulate: k > 0 || a.bias != nil,
+			accumulate: k > 0 || first,
+		}
+		if k == 0 && a.bias != nil && a.biasAfter {
+			s.p.bias = a.bias[from:to]
 		}
 		if k+s.p.kc == a.in {
 			s.p.limits = a.limits

@@ -13,7 +13,7 @@ func TestAffineTurned(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		e := engineFor[float32]()
 		if !e.rowMajor {
-			assert.Nil(t, NewAffine[float32](20, 30, 40).turned)
+			assert.Nil(t, NewAffine[float32](20, 30, 40).forward.turned)
 			return
 		}
 		for _, s := range [][3]int{{1, 1, 1}, {4, 5, 3}, {20, 30, 40}, {32, 2100, 35}, {33, 1025, 7}, {64, 77, 200}} {
@@ -24,9 +24,9 @@ func TestAffineTurned(t *testing.T) {
 			for _, limits := range []Limits[float32]{{}, {Least: -0.5, Most: 2}} {
 				for _, bias := range [][]float32{bias, nil} {
 					a := NewAffine[float32](batch, in, out)
-					a.dots, a.turned = nil, nil
+					a.forward = affineForward[float32]{batch: batch, in: in, out: out, product: newProduct[float32]()}
 					a.ForwardWithin(limits, x, w, bias, want)
-					a.turned = newAffineTurned(e, batch, in, out)
+					a.forward.turned = newAffineTurned(e, batch, in, out)
 					for _, workers := range []int{1, 3} {
 						withWorkers(t, workers, func() {
 							for _, atEnd := range []bool{false, true} {

@@ -63,12 +63,13 @@ func (s ConvShape) groupChannels() (in, out int) {
 // pass, and serves one call at a time. The result of an image has the same bits at every index in
 // the batch.
 type Conv[T Float] struct {
-	shape   ConvShape
-	e       *engine[T]
-	forward *correlation[T]
-	data    *convData[T]
-	weights *convWeights[T]
-	byPlane depthwise[T] // replaces the three passes; nil where it isn't faster
+	shape    ConvShape
+	e        *engine[T]
+	forward  *correlation[T]
+	covering *covering[T] // replaces forward; nil if the kernel doesn't cover the image
+	data     *convData[T]
+	weights  *convWeights[T]
+	byPlane  depthwise[T] // replaces the three passes; nil where it isn't faster
 
 	byTiles                 bool // Winograd's passes replace forward and data
 	tiledForward, tiledData *winograd[T]
@@ -94,6 +95,7 @@ type planesFunc[T Float] func(worker, image, first, n int, planes []T)
 func NewConv[T Float](s ConvShape) *Conv[T] {
 	c := &Conv[T]{shape: s.withDefaults(), e: engineFor[T]()}
 	c.byTiles = winogradPays[T](c.shape)
+	c.covering = newCovering(c.e, c.shape)
 	if c.e.depthwise != nil {
 		c.byPlane = c.e.depthwise(c.shape)
 	}
@@ -125,6 +127,10 @@ func (c *Conv[T]) run(x, w, bias, y []T, limits Limits[T], epilogue planesFunc[T
 	}
 	if c.byTiles {
 		c.tiledForwardPass().run(x, w, bias, y, limits, nil, epilogue)
+		return
+	}
+	if c.covering != nil {
+		c.covering.run(x, w, bias, y, limits, epilogue)
 		return
 	}
 	f := c.forwardPass()
@@ -221,7 +227,7 @@ func newConvForward[T Float](e *engine[T], s ConvShape) *correlation[T] {
 	c.packTile = func(w []T, group int, t rowTile, dst []T) {
 		e.packTile(matrix[T]{data: w[group*out*c.k:], stride: c.k}, t, c.k, dst)
 	}
-	if s.Batch*c.pixels <= rowsBlock || c.pixels <= rowsPlane {
+	if s.Batch*c.pixels <= rowsBlock || c.pixels <= e.rowsPlane {
 		c.readRows()
 	}
 	return c

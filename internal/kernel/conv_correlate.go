@@ -7,7 +7,6 @@ const (
 	patchBlock  = 8   // channels that a shard packs by im2col
 	passBlock   = 8   // channels that a shard hands to the epilogue
 	rowsBlock   = 512 // pixels of the batch up to which packing a row-major A costs more than it gains
-	rowsPlane   = 256 // and pixels of an image, in any batch
 )
 
 // correlation is a planned product of packed weights with packed images. For each image n and group

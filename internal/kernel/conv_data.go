@@ -75,12 +75,6 @@ func (d *convData[T]) planCover() {
 	d.covers.depth = depth / taps
 }
 
-// coversImage reports whether the kernel is as large as the image, at stride 1.
-func (s ConvShape) coversImage() bool {
-	return s.Groups == 1 && s.KernelH == s.InHeight && s.KernelW == s.InWidth &&
-		s.StrideH == 1 && s.StrideW == 1 && s.OutHeight() == 1 && s.OutWidth() == 1
-}
-
 func newDataCorrelation[T Float](e *engine[T], s ConvShape, rows, cols dataAxis) *correlation[T] {
 	if len(rows.taps) == 0 || len(cols.taps) == 0 {
 		return nil

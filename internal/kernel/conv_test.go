@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -391,8 +392,8 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
-// TestCoveringKernels: the gradient of an image that a kernel covers has the bits of the general
-// pass, whose sums may have several blocks.
+// TestCoveringKernels: the passes of a kernel that covers the image have the bits of the general
+// passes, whose sums may have several blocks.
 func TestCoveringKernels(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []ConvShape{
@@ -400,18 +401,44 @@ func TestCoveringKernels(t *testing.T) {
 			{Batch: 1, InChannels: 3, InHeight: 4, InWidth: 2, OutChannels: 9, KernelH: 4, KernelW: 2},
 			{Batch: 33, InChannels: 5, InHeight: 1, InWidth: 1, OutChannels: 2000, KernelH: 1, KernelW: 1},
 			{Batch: 5, InChannels: 2, InHeight: 7, InWidth: 7, OutChannels: 80, KernelH: 7, KernelW: 7},
+			{Batch: 150, InChannels: 30, InHeight: 8, InWidth: 7, OutChannels: 20, KernelH: 8, KernelW: 7},
+			{Batch: 1100, InChannels: 6, InHeight: 2, InWidth: 1, OutChannels: 5, KernelH: 2, KernelW: 1},
 		} {
-			s = s.withDefaults()
-			d := newConvData(engineFor[float32](), s)
-			require.NotNil(t, d.covers, "%+v", s)
-			nx, nw, ny := s.sizes()
-			r := newRand(36)
-			w, dy, got, want := random[float32](r, nw), random[float32](r, ny), make([]float32, nx), make([]float32, nx)
-			d.run(w, dy, got)
-			d.covers = nil
-			d.run(w, dy, want)
-			require.Equal(t, want, got, "%+v", s)
+			checkCovering(t, s.withDefaults())
 		}
+	})
+}
+
+func checkCovering(t *testing.T, s ConvShape) {
+	nx, nw, ny := s.sizes()
+	r := newRand(36)
+	x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+	same := func(what string, n int, covering, general func(out []float32)) {
+		got, want := make([]float32, n), make([]float32, n)
+		covering(got)
+		general(want)
+		require.True(t, slices.Equal(want, got), "%s of %+v", what, s)
+	}
+
+	c, limits := NewConv[float32](s), AtLeast0[float32]()
+	require.Equal(t, c.e.rowMajor, c.covering != nil, "%+v", s)
+	for _, b := range [][]float32{nil, bias} {
+		same("y", ny, func(y []float32) { c.ForwardWithin(limits, x, w, b, y) }, func(y []float32) {
+			f := newConvForward(engineFor[float32](), s)
+			f.limits = limits
+			f.run(x, w, b, y)
+		})
+	}
+
+	d := newConvData(engineFor[float32](), s)
+	require.NotNil(t, d.covers, "%+v", s)
+	same("dx", nx, func(dx []float32) { d.run(w, dy, dx) }, func(dx []float32) { d.covers = nil; d.run(w, dy, dx) })
+
+	weights := c.weightsPass()
+	require.True(t, weights.covers, "%+v", s)
+	same("dw", nw, func(dw []float32) { weights.run(nil, x, dy, dw) }, func(dw []float32) {
+		weights.covers = false
+		weights.run(nil, x, dy, dw)
 	})
 }
 
@@ -428,6 +455,10 @@ func TestNotCovering(t *testing.T) {
 		s := covering
 		change(&s)
 		require.Nil(t, newConvData(engineFor[float32](), s.withDefaults()).covers, name)
+		if name != "uneven blocks" {
+			require.Nil(t, NewConv[float32](s).covering, name)
+			require.False(t, NewConv[float32](s).weightsPass().covers, name)
+		}
 	}
 	require.NotNil(t, newConvData(engineFor[float32](), covering.withDefaults()).covers)
 }
@@ -493,6 +524,7 @@ func readsRows(t *testing.T, s ConvShape) {
 	forward := func(inRows, atEnd bool) []float32 {
 		c := NewConv[float32](s)
 		f := c.forwardPass()
+		f.readRows()
 		require.Equal(t, f.e.rowMajor, f.inRows)
 		f.inRows = f.inRows && inRows
 		at := func(s []float32) []float32 { return guarded(t, s, atEnd) }
@@ -513,6 +545,8 @@ func TestConvPacksForManyPixels(t *testing.T) {
 	assert.False(t, NewConv[float32](s).forwardPass().inRows)
 	s.InHeight = 10
 	assert.Equal(t, e.rowMajor, NewConv[float32](s).forwardPass().inRows)
+	s.Batch = 3
+	assert.Equal(t, e.rowsPlane >= 200, NewConv[float32](s).forwardPass().inRows)
 }
 
 func TestConvAllocatesNothing(t *testing.T) {

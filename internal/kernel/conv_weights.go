@@ -27,6 +27,7 @@ type convWeights[T Float] struct {
 	whole         treeSum[T]
 	byDots        bool             // as dot products: see conv_dots.go
 	byTiles       *tiledWeights[T] // by Winograd's tiles, or nil
+	covers        bool             // the kernel covers the image: see addCovering
 
 	parts  []T // dw of every subtree but the first; borrowed for a call
 	shards perWorker[weightScratch[T]]
@@ -64,6 +65,7 @@ func newConvWeights[T Float](e *engine[T], s ConvShape, byTiles bool) *convWeigh
 		c.byTiles, c.channelBlock = newTiledWeights(e, s), min(in, tiledChannels)
 	}
 	c.channelBlocks = ceilDiv(in, c.channelBlock)
+	c.covers = s.coversImage()
 	c.cut(nil)
 	c.byDots = e.dotTile > 0 && out*c.k <= dotWeights && c.pixels >= dotPixels
 	c.accumulate, c.sum = c.blockShard, c.sumShard
@@ -181,14 +183,18 @@ func (c *convWeights[T]) addImages(worker int, b weightBlock[T]) {
 		c.beginDots(s, b)
 		defer c.endDots(s, b)
 	}
-	if !c.im.identity {
+	if !c.im.identity && !c.covers {
 		s.patches = grow(s.patches, together*c.im.size(c.channelBlock))
 		s.sorted = grow(s.sorted, c.im.splitSize(b.n))
 	}
 	for image := b.image; image < b.end; image += together {
 		n := min(together, b.end-image)
-		c.packImages(s, b, image, n)
 		dy, stride := c.gradient(worker, s, b, image, n)
+		if c.covers {
+			c.addCovering(s, b, image, n, dy, stride, image > b.image)
+			continue
+		}
+		c.packImages(s, b, image, n)
 		if c.byDots {
 			c.addDots(s, b, n, dy, stride)
 			continue

@@ -34,8 +34,9 @@ type vectorKernels struct {
 	tiles [2][]tileFunc // by vectors less one and by rows
 	dots  [][]dotFunc   // by rows and by columns
 
-	rowMajor bool       // tiles take a stride of A
-	halves   []tileFunc // by rows: tiles of half a vector, with a stride only; nil: none
+	halves []tileFunc // by rows: tiles of half a vector, with a stride of A only
+
+	rowsPlane, turnedBatch int // see engine
 
 	laneSums        func(n int, lanes, sums *float32)
 	copyRows        func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)
@@ -71,7 +72,8 @@ func engine32() *engine[float32] {
 // the assembly reads and writes, so that a wrong length panics instead of touching other memory.
 func (v *vectorKernels) engine() *engine[float32] {
 	return &engine[float32]{
-		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes, rowMajor: v.rowMajor,
+		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes, rowMajor: true,
+		rowsPlane: v.rowsPlane, turnedBatch: v.turnedBatch,
 		mulHalf: v.mulHalf,
 		mul:     v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
 		splitColumns: v.splitColumns,

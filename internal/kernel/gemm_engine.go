@@ -63,6 +63,10 @@ type engine[T Float] struct {
 	copy      func(copyRows[T])  // see copyRows
 	transpose func(transpose[T]) // see transpose
 
+	// Up to so many pixels of an image, in any batch, and images of an affine layer, a row-major A
+	// is faster than a packed one.
+	rowsPlane, turnedBatch int
+
 	// im2col packs n channels of an image; see the type.
 	im2col func(l *im2col, n int, src, dst []T)
 

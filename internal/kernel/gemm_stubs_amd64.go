@@ -564,5 +564,65 @@ func tile11x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32
 //go:noescape
 func tile12x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
+// tile1x1HalfAVX512 is tile for 1 rows and up to 8 columns.
+//
+//go:noescape
+func tile1x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile2x1HalfAVX512 is tile for 2 rows and up to 8 columns.
+//
+//go:noescape
+func tile2x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile3x1HalfAVX512 is tile for 3 rows and up to 8 columns.
+//
+//go:noescape
+func tile3x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile4x1HalfAVX512 is tile for 4 rows and up to 8 columns.
+//
+//go:noescape
+func tile4x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile5x1HalfAVX512 is tile for 5 rows and up to 8 columns.
+//
+//go:noescape
+func tile5x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile6x1HalfAVX512 is tile for 6 rows and up to 8 columns.
+//
+//go:noescape
+func tile6x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile7x1HalfAVX512 is tile for 7 rows and up to 8 columns.
+//
+//go:noescape
+func tile7x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile8x1HalfAVX512 is tile for 8 rows and up to 8 columns.
+//
+//go:noescape
+func tile8x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile9x1HalfAVX512 is tile for 9 rows and up to 8 columns.
+//
+//go:noescape
+func tile9x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile10x1HalfAVX512 is tile for 10 rows and up to 8 columns.
+//
+//go:noescape
+func tile10x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile11x1HalfAVX512 is tile for 11 rows and up to 8 columns.
+//
+//go:noescape
+func tile11x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
+// tile12x1HalfAVX512 is tile for 12 rows and up to 8 columns.
+//
+//go:noescape
+func tile12x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
+
 //go:noescape
 func pause()

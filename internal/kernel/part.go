@@ -188,7 +188,12 @@ func (p *Part) share(n int) (from, to int) {
 	if p.alone() {
 		return 0, n
 	}
-	rank, ranks := p.rank()
+	rank, _ := p.rank()
+	return p.shareOf(rank, n)
+}
+
+func (p *Part) shareOf(rank, n int) (from, to int) {
+	_, ranks := p.rank()
 	return rank * n / ranks, (rank + 1) * n / ranks
 }
 
@@ -203,10 +208,13 @@ type lateSum struct {
 
 // The rest of an affine layer's gradient waits for its small operands only, and then sends most of
 // what a step sends: it follows soon. That of a convolution waits for sums as large as what it
-// sends, which may be behind the gradient of an affine layer.
+// sends, which may be behind the gradient of an affine layer. Affine layers whose products peers
+// share follow one another: the large gradient of the weights waits until the exchanges of the next
+// such layer, for which the peers wait, are done.
 const (
-	soon  = 1
-	later = 4
+	soon        = 1
+	afterShares = 2
+	later       = 4
 )
 
 // complete does the rest of a sum: now, or for a late sum after a number of others have begun.

@@ -35,8 +35,10 @@ func main() {
 		transpose(s, "gatherTranspose", true)
 		winograd(s)
 	}
-	for rows := 1; rows <= halfAVX2.rows; rows++ {
-		tile(halfAVX2, rows, 1)
+	for _, s := range []*simd{halfAVX2, halfAVX512} {
+		for rows := 1; rows <= s.rows; rows++ {
+			tile(s, rows, 1)
+		}
 	}
 	pause()
 	Generate()
@@ -58,17 +60,17 @@ type simd struct {
 	dot   int // most rows and columns of dot products at once
 	vec   func() reg.VecVirtual
 
-	rowMajor bool // tiles take an A that isn't packed
-	only     bool // tiles take no other A, and whole vectors only
+	only bool // tiles take a row-major A only, and whole vectors only
 }
 
 var (
-	avx2   = &simd{name: "AVX2", lanes: 8, rows: 6, dot: 3, vec: YMM, rowMajor: true}
+	avx2   = &simd{name: "AVX2", lanes: 8, rows: 6, dot: 3, vec: YMM}
 	avx512 = &simd{name: "AVX512", lanes: 16, rows: 14, dot: 5, vec: ZMM}
 
 	// The last few columns of a panel take half a vector, and twice as many rows to keep as many
 	// sums.
-	halfAVX2 = &simd{name: "HalfAVX2", lanes: 4, rows: 12, vec: XMM, rowMajor: true, only: true}
+	halfAVX2   = &simd{name: "HalfAVX2", lanes: 4, rows: 12, vec: XMM, only: true}
+	halfAVX512 = &simd{name: "HalfAVX512", lanes: 8, rows: 12, vec: YMM, only: true}
 )
 
 func (s *simd) bytes() int { return 4 * s.lanes }

@@ -60,17 +60,13 @@ func tile(s *simd, rows, vectors int) {
 	t.offsets = Load(Param("offsets"), GP64())
 	t.prefetchC()
 	t.begin()
-	if s.rowMajor {
-		t.stride = Load(Param("stride"), GP64())
-	}
+	t.stride = Load(Param("stride"), GP64())
 	if !s.only {
 		t.sumPacked()
 	}
-	if s.rowMajor {
-		Label("unpacked")
-		t.beginRows()
-		t.sum("row", t.rowStep, t.advanceRows)
-	}
+	Label("unpacked")
+	t.beginRows()
+	t.sum("row", t.rowStep, t.advanceRows)
 	Label("end")
 	t.finish()
 	ADDQ(I32(int32(s.bytes()*vectors)), t.b)
@@ -83,10 +79,8 @@ func tile(s *simd, rows, vectors int) {
 
 // sumPacked emits the sums of a packed A. With a stride it jumps past them.
 func (t *tileKernel) sumPacked() {
-	if t.s.rowMajor {
-		TESTQ(t.stride, t.stride)
-		JNE(LabelRef("unpacked"))
-	}
+	TESTQ(t.stride, t.stride)
+	JNE(LabelRef("unpacked"))
 	TESTQ(t.offsets, t.offsets)
 	JNE(LabelRef("gathered"))
 	t.sum("packed", t.packedStep, func(steps int) {

@@ -21,12 +21,14 @@ type isa struct {
 	DotTile int    // most rows and columns of dot products at once
 	TapDots int    // most taps of one tapDots
 
-	HalfRows int // most rows of a tile of half a vector, with an A that isn't packed; 0: none
+	HalfRows int // most rows of a tile of half a vector, with an A that isn't packed
+
+	RowsPlane, TurnedBatch int // measured: see engine
 }
 
 var isas = []isa{
-	{Name: "AVX2", Go: "avx2", Lanes: 8, Rows: 6, DotTile: 3, TapDots: 6, HalfRows: 12},
-	{Name: "AVX512", Go: "avx512", Lanes: 16, Rows: 14, DotTile: 5, TapDots: 6},
+	{Name: "AVX2", Go: "avx2", Lanes: 8, Rows: 6, DotTile: 3, TapDots: 6, HalfRows: 12, RowsPlane: 256, TurnedBatch: 128},
+	{Name: "AVX512", Go: "avx512", Lanes: 16, Rows: 14, DotTile: 5, TapDots: 6, HalfRows: 12, TurnedBatch: 64},
 }
 
 //go:embed tables.go.tmpl

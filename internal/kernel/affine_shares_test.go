@@ -1,0 +1,96 @@
+package kernel
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// passesOf are the results of a layer's passes.
+type passesOf struct{ y, dx, dw, db []float32 }
+
+// TestAffineShares: peers have the whole batch's bits, whether they share the outputs and inputs or
+// not.
+func TestAffineShares(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		shared := 0
+		rapid.Check(t, func(rt *rapid.T) {
+			batch := rapid.IntRange(2, 40).Draw(rt, "batch")
+			ranks := rapid.IntRange(2, min(5, Leaves(batch))).Draw(rt, "ranks")
+			in, out := rapid.IntRange(1, 1500).Draw(rt, "in"), rapid.IntRange(1, 1500).Draw(rt, "out")
+			biased := rapid.Bool().Draw(rt, "biased")
+			if sharesPay(partsOf(batch, 1, ranks)[0], in, out) {
+				shared++
+			}
+			checkAffineParts(rt, batch, ranks, in, out, biased)
+		})
+		assert.NotZero(t, shared)
+		checkAffineParts(t, 130, 2, 4200, 4300, true) // too large for the cache
+	})
+}
+
+func checkAffineParts(t require.TestingT, batch, ranks, in, out int, biased bool) {
+	r := newRand(50)
+	x, w, dy := random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, batch*out)
+	var bias []float32
+	if biased {
+		bias = random[float32](r, out)
+	}
+	want := runAffine(nil, NewAffine[float32](batch, in, out), x, w, bias, dy)
+	got, errs := make([]passesOf, ranks), make([]error, ranks)
+	parts := partsOf(batch, 1, ranks)
+	var running sync.WaitGroup
+	for rank, p := range parts {
+		running.Go(func() {
+			first, n := p.Images()
+			a := NewAffine[float32](n, in, out)
+			a.Split(p)
+			got[rank] = runAffine(p, a, x[first*in:][:n*in], w, bias, dy[first*out:][:n*out])
+			errs[rank] = p.Finish()
+		})
+	}
+	running.Wait()
+	for rank, p := range parts {
+		require.NoError(t, errs[rank])
+		first, n := p.Images()
+		require.Equal(t, want.y[first*out:][:n*out], got[rank].y, "y of rank %d", rank)
+		require.Equal(t, want.dx[first*in:][:n*in], got[rank].dx, "dx of rank %d", rank)
+		require.Equal(t, want.dw, got[rank].dw, "dw of rank %d", rank)
+		require.Equal(t, want.db, got[rank].db, "db of rank %d", rank)
+	}
+}
+
+// runAffine runs the passes twice, late in a part.
+func runAffine(p *Part, a *Affine[float32], x, w, bias, dy []float32) passesOf {
+	all := passesOf{
+		y: make([]float32, len(dy)), dx: make([]float32, len(x)), dw: make([]float32, len(w)),
+		db: make([]float32, len(dy)/a.batch),
+	}
+	if p != nil {
+		a.LateWeights()
+		a.LateBias()
+	}
+	for range 2 {
+		a.ForwardWithin(AtLeast0[float32](), x, w, bias, all.y)
+		a.BackwardBias(dy, all.db)
+		a.BackwardData(w, dy, all.dx)
+		a.BackwardWeights(x, dy, all.dw)
+		if p != nil && p.Finish() != nil {
+			break
+		}
+	}
+	return all
+}
+
+func TestSharesPay(t *testing.T) {
+	two := partsOf(32, 1, 2)[0]
+	assert.True(t, sharesPay(two, 9216, 4096), "AlexNet's layers")
+	assert.True(t, sharesPay(two, 4096, 1000))
+	assert.False(t, sharesPay(two, 500, 1100), "few weights for the batch")
+	assert.False(t, sharesPay(nil, 9216, 4096), "one process")
+	assert.False(t, sharesPay(partsOf(32, 1, 1)[0], 9216, 4096), "one process")
+	assert.False(t, sharesPay(partsOf(32, 2, 2)[0], 9216, 4096), "the batch isn't whole in any turn")
+}
