@@ -10,12 +10,14 @@ package kernel
 // An Affine owns its workspace and serves one call at a time. The result of a row of x has the same
 // bits at every index in the batch.
 type Affine[T Float] struct {
-	batch, in, out          int
-	forward                 affineForward[T] // for the images and the outputs that this process computes
-	data, weights           *product[T]
-	part                    *Part
-	outputs, inputs         *affineShares[T] // of y and dx; nil where each peer computes all of its images'
-	wholeX, wholeDy, biasDy Whole[T]         // operands of the gradients of the weights and of the bias
+	batch, in, out  int
+	forward         affineForward[T] // for the images and the outputs that this process computes
+	data, weights   *product[T]
+	part            *Part
+	outputs, inputs *affineShares[T] // of y and dx; nil where each peer computes all of its images'
+	pairs           Whole[T]         // rows of x and dy, for the gradient of the weights
+	paired          int              // the step of the part that they are of
+	biasDy          Whole[T]
 
 	late, lateBias bool   // dw, db are read after [Part.Finish] only
 	dw, db         []T    // of the running calls
@@ -31,7 +33,7 @@ func NewAffine[T Float](batch, in, out int) *Affine[T] {
 
 // Split makes the layer compute a part of a batch.
 func (a *Affine[T]) Split(p *Part) {
-	a.part, a.outputs, a.inputs = p, nil, nil
+	a.part, a.outputs, a.inputs, a.paired = p, nil, nil, -1
 	batch, out := a.batch, a.out
 	if sharesPay(p, a.in, a.out) {
 		a.outputs = &affineShares[T]{part: p, columns: a.out}
@@ -78,44 +80,61 @@ func (a *Affine[T]) columnsOfData(from, to int, dy, w, dx []T) {
 }
 
 // BackwardWeights computes dw = dyᵀ·x. Peers exchange x and dy, which are mostly smaller than dw;
-// each computes its share of dw's rows over the whole batch.
+// each computes its share of dw's rows over the whole batch, or all of dw if that is little work.
 func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
 	x, dy, dw = x[:a.batch*a.in], dy[:a.batch*a.out], dw[:a.out*a.in]
-	if a.part.alone() {
-		x, dy = a.wholeX.Of(a.part, x), a.wholeDy.Of(a.part, dy)
-		if x != nil {
-			a.rowsOfWeights(0, a.out, x, dy, dw)
-		}
+	p := a.part
+	if p == nil {
+		a.rowsOfWeights(0, a.out, matrix[T]{x, a.in, false}, matrix[T]{dy, a.out, true}, a.batch, dw)
 		return
 	}
-	a.wholeX.begin(a.part, x)
-	a.wholeDy.begin(a.part, dy)
-	if !a.part.last() {
+	a.pair(x, dy)
+	if !p.last() {
 		return
 	}
 	if a.rest == nil {
 		a.rest = a.ownWeights
 	}
-	a.dw = dw
 	after := soon
 	if a.inputs != nil {
 		after = afterShares
 	}
-	a.part.complete(a.late, after, a.rest)
+	a.dw, a.paired = dw, p.steps
+	p.complete(a.late, after, a.rest)
 }
 
-// ownWeights is the rest of BackwardWeights with peers: this process's rows of dw.
+// pair begins to complete the rows of x and dy side by side, in one exchange.
+func (a *Affine[T]) pair(x, dy []T) {
+	size := a.in + a.out
+	rows := a.pairs.rowsOf(a.part, size)
+	e := a.data.e
+	e.copy(copyRows[T]{rows: a.batch, cols: a.in, src: x, srcStride: a.in, dst: rows, dstStride: size})
+	e.copy(copyRows[T]{rows: a.batch, cols: a.out, src: dy, srcStride: a.out, dst: rows[a.in:], dstStride: size})
+	a.pairs.send(a.part, size, a.part.firstImage)
+}
+
+// littleWork is the multiply-adds that take less time than an exchange.
+const littleWork = 1 << 20
+
+// ownWeights is the rest of BackwardWeights in a part: this process's rows of dw.
 func (a *Affine[T]) ownWeights() {
-	x, dy := a.wholeX.finish(a.part), a.wholeDy.finish(a.part)
-	from, to := a.part.share(a.out)
-	a.rowsOfWeights(from, to, x, dy, a.dw)
-	a.part.gatherShares(bytesOf(a.dw), a.in*sizeOf[T]())
+	p, rows, size := a.part, a.pairs.finish(a.part), a.in+a.out
+	from, to := 0, a.out
+	shared := !p.alone() && p.batch*a.in*a.out > littleWork
+	if shared {
+		from, to = p.share(a.out)
+	}
+	a.rowsOfWeights(from, to, matrix[T]{rows, size, false}, matrix[T]{rows[a.in:], size, true}, p.batch, a.dw)
+	if shared {
+		p.gatherShares(bytesOf(a.dw), a.in*sizeOf[T]())
+	}
 	a.dw = nil
 }
 
-func (a *Affine[T]) rowsOfWeights(from, to int, x, dy, dw []T) {
-	a.weights.plan(to-from, a.in, len(x)/a.in)
-	a.weights.run(matrix[T]{dy[from:], a.out, true}, matrix[T]{x, a.in, false}, dw[from*a.in:], a.in)
+func (a *Affine[T]) rowsOfWeights(from, to int, x, dy matrix[T], batch int, dw []T) {
+	dy.data = dy.data[from:]
+	a.weights.plan(to-from, a.in, batch)
+	a.weights.run(dy, x, dw[from*a.in:], a.in)
 }
 
 // LateWeights lets BackwardWeights return before dw is complete, which it then is after
@@ -127,27 +146,35 @@ func (a *Affine[T]) LateBias() { a.lateBias = true }
 
 // BackwardBias computes db, the sum of dy's rows.
 func (a *Affine[T]) BackwardBias(dy, db []T) {
-	if !a.lateBias || a.part.alone() || !a.part.last() {
-		a.sumRows(a.biasDy.Of(a.part, dy[:a.batch*a.out]), db)
+	dy, p := dy[:a.batch*a.out], a.part
+	if !a.lateBias || p.alone() || !p.last() {
+		a.sumRows(a.biasDy.Of(p, dy), a.out, db)
 		return
 	}
 	if a.restBias == nil {
 		a.restBias = a.wholeBias
 	}
+	copy(a.biasDy.rowsOf(p, a.out), dy)
 	a.db = db
-	a.biasDy.begin(a.part, dy[:a.batch*a.out])
-	a.part.completeAtEnd(a.restBias)
+	p.completeAtEnd(a.restBias)
 }
 
-// wholeBias is the rest of a late BackwardBias.
+// wholeBias is the rest of a late BackwardBias. The gradient of the weights of the same step has
+// brought dy, unless the weights have none.
 func (a *Affine[T]) wholeBias() {
-	a.sumRows(a.biasDy.finish(a.part), a.db)
+	if a.paired == a.part.steps {
+		a.sumRows(a.pairs.finish(a.part)[a.in:], a.in+a.out, a.db)
+	} else {
+		a.biasDy.send(a.part, a.out, a.part.firstImage)
+		a.sumRows(a.biasDy.finish(a.part), a.out, a.db)
+	}
 	a.db = nil
 }
 
-func (a *Affine[T]) sumRows(dy, db []T) {
+// sumRows adds rows of dy, stride apart.
+func (a *Affine[T]) sumRows(dy []T, stride int, db []T) {
 	clear(db[:a.out])
-	for at := 0; at < len(dy); at += a.out {
+	for at := 0; at < len(dy); at += stride {
 		for j, v := range dy[at:][:a.out] {
 			db[j] += v
 		}

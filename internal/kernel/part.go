@@ -21,6 +21,7 @@ type Part struct {
 	peers  Peers
 	err    error
 
+	steps   int       // calls of Finish
 	begun   int       // late sums of this turn
 	pending []lateSum // those whose rest isn't done
 	results []int     // calls that bring late sums
@@ -143,6 +144,7 @@ func (p *Part) Finish() error {
 		p.finish(call)
 	}
 	p.begun, p.results = 0, p.results[:0]
+	p.steps++
 	return p.err
 }
 
@@ -220,9 +222,12 @@ const (
 // complete does the rest of a sum: now, or for a late sum after a number of others have begun.
 func (p *Part) complete(late bool, after int, rest func()) {
 	if !late {
+		before := len(p.results)
 		rest()
-		p.finish(p.results[len(p.results)-1])
-		p.results = p.results[:len(p.results)-1]
+		for _, call := range p.results[before:] {
+			p.finish(call)
+		}
+		p.results = p.results[:before]
 		return
 	}
 	p.begun++
@@ -259,8 +264,11 @@ func (p *Part) gatherShares(data []byte, size int) {
 	p.results = append(p.results, p.beginGather(data, p.at))
 }
 
-// failed is the call of a part that calls no more.
-const failed = -1
+// Of calls that need no finish: of a part that calls no more, and one that is finished.
+const (
+	failed   = -1
+	finished = -2
+)
 
 // beginGather begins to complete data of which each peer has its part; at holds their ends.
 func (p *Part) beginGather(data []byte, at []int) (call int) {

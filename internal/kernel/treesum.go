@@ -7,12 +7,16 @@ type treeSum[T Float] struct {
 	free          [][]T
 	send, receive []T
 
-	late bool // the sum is read after [Part.Finish] only
-	part *Part
-	call int // that brings receive
-	all  []subtree
-	dw   []T
-	rest func() // addUp, stored once
+	late   bool // the sum is read after [Part.Finish] only
+	part   *Part
+	call   int // that brings receive
+	all    []subtree
+	shared bool // each peer adds up its share
+	width  int  // elements that this one adds up
+	dw     []T
+	rest   func() // addUp, stored once
+
+	sendAt, receiveAt []int
 }
 
 // complete sets dw to the sum over the batch, if this is the last turn, from the sums of the fewest
@@ -59,46 +63,79 @@ func (s *treeSum[T]) copyOf(x []T) []T {
 	return to
 }
 
-// exchange makes the sum with the peers. Each adds up its share of the elements: one Exchange
-// brings the other peers' subtrees of them, one Gather spreads the result.
-func (s *treeSum[T]) exchange(p *Part, dw []T) {
-	_, ranks := p.rank()
-	from, to := p.share(len(dw))
-	width, size := to-from, sizeOf[T]()
+// littleData is the most elements of a sum that all peers send to each other: that takes less time
+// than a second exchange.
+const littleData = 1 << 13
 
-	s.send = grow(s.send, len(s.sums)*len(dw))[:0]
-	s.all = s.all[:0]
-	sendAt, receiveAt := []int{0}, []int{0}
+// exchange makes the sum with the peers. Each adds up its share of the elements: one Exchange
+// brings the other peers' subtrees of them, one Gather spreads the result. Of few elements each
+// adds up all, and one Gather brings the other peers' subtrees.
+func (s *treeSum[T]) exchange(p *Part, dw []T) {
+	s.part, s.dw, s.shared = p, dw, len(dw) > littleData
+	s.width = len(dw)
+	if s.shared {
+		from, to := p.share(len(dw))
+		s.width = to - from
+	}
+	_, ranks := p.rank()
+	s.all, s.receiveAt = s.all[:0], append(s.receiveAt[:0], 0)
 	for r := range ranks {
-		f, t := r*len(dw)/ranks, (r+1)*len(dw)/ranks
-		for _, sum := range s.sums {
-			s.send = append(s.send, sum[f:t]...)
-		}
 		first, end := p.leavesOf(r)
 		s.all = append(s.all, subtrees(first, end, p.leaves)...)
-		sendAt, receiveAt = append(sendAt, len(s.send)*size), append(receiveAt, len(s.all)*width*size)
+		s.receiveAt = append(s.receiveAt, len(s.all)*s.width*sizeOf[T]())
 	}
-	s.receive = grow(s.receive, len(s.all)*width)
-	s.part, s.dw = p, dw
-	s.call = p.beginExchange(bytesOf(s.send), sendAt, bytesOf(s.receive), receiveAt)
+	s.receive = grow(s.receive, len(s.all)*s.width)
+	if s.shared {
+		s.beginShares()
+	} else {
+		s.beginAll()
+	}
 	if s.rest == nil {
 		s.rest = s.addUp
 	}
 	p.complete(s.late, later, s.rest)
 }
 
+// beginShares begins the Exchange of shares.
+func (s *treeSum[T]) beginShares() {
+	p, size := s.part, sizeOf[T]()
+	_, ranks := p.rank()
+	s.send, s.sendAt = grow(s.send, len(s.sums)*len(s.dw))[:0], append(s.sendAt[:0], 0)
+	for r := range ranks {
+		from, to := p.shareOf(r, len(s.dw))
+		for _, sum := range s.sums {
+			s.send = append(s.send, sum[from:to]...)
+		}
+		s.sendAt = append(s.sendAt, len(s.send)*size)
+	}
+	s.call = p.beginExchange(bytesOf(s.send), s.sendAt, bytesOf(s.receive), s.receiveAt)
+}
+
+// beginAll begins the Gather of whole subtrees.
+func (s *treeSum[T]) beginAll() {
+	rank, _ := s.part.rank()
+	own := s.receive[s.receiveAt[rank]/sizeOf[T]():]
+	for i, sum := range s.sums {
+		copy(own[i*s.width:], sum)
+	}
+	s.call = s.part.beginGather(bytesOf(s.receive), s.receiveAt)
+}
+
 // addUp is the rest of exchange.
 func (s *treeSum[T]) addUp() {
 	p := s.part
 	p.finish(s.call)
-	from, to := p.share(len(s.dw))
-	width := to - from
 	joins, _ := additions(s.all)
 	for _, j := range joins {
-		sum := s.receive[j.to*width:][:width]
-		Add(sum, s.receive[j.from*width:][:width], sum)
+		sum := s.receive[j.to*s.width:][:s.width]
+		Add(sum, s.receive[j.from*s.width:][:s.width], sum)
 	}
-	copy(s.dw[from:to], s.receive[:width])
-	p.gatherShares(bytesOf(s.dw), sizeOf[T]())
+	if s.shared {
+		from, _ := p.share(len(s.dw))
+		copy(s.dw[from:], s.receive[:s.width])
+		p.gatherShares(bytesOf(s.dw), sizeOf[T]())
+	} else {
+		copy(s.dw, s.receive[:s.width])
+	}
 	s.dw = nil
 }

@@ -40,6 +40,20 @@ func (w *Whole[E]) beginRows(p *Part, rows []E, first, n, all int, firstRow func
 	size := len(rows) / n
 	w.rows = grow(w.rows, size*all)
 	copy(w.rows[first*size:], rows)
+	w.send(p, size, firstRow)
+}
+
+// rowsOf returns where the part's images have their rows of a size. The caller sets them, and calls
+// send.
+func (w *Whole[E]) rowsOf(p *Part, size int) []E {
+	first, n := p.Images()
+	w.rows = grow(w.rows, size*p.batch)
+	return w.rows[first*size:][:n*size]
+}
+
+// send begins to complete the table, of which the part's rows are set. It does nothing before the
+// last turn.
+func (w *Whole[E]) send(p *Part, size int, firstRow func(leaf int) int) {
 	if !p.last() || p.alone() {
 		return
 	}
@@ -53,12 +67,14 @@ func (w *Whole[E]) beginRows(p *Part, rows []E, first, n, all int, firstRow func
 	w.call = p.beginGather(bytesOf(w.rows), w.at)
 }
 
+// finish returns the whole table, or nil before the last turn. It may be called again.
 func (w *Whole[E]) finish(p *Part) []E {
 	if !p.last() {
 		return nil
 	}
-	if !p.alone() {
+	if !p.alone() && w.call != finished {
 		p.finish(w.call)
+		w.call = finished
 	}
 	return w.rows
 }
