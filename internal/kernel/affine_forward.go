@@ -1,6 +1,7 @@
 package kernel
 
-// affineForward computes y = x·Wᵀ + b, where y has the rows of x and some or all outputs of a layer.
+// affineForward computes y = x·Wᵀ + b, where y has the rows of x and some or all outputs of a
+// layer.
 type affineForward[T Float] struct {
 	batch, in, out int // out: those that are computed
 

@@ -45,20 +45,22 @@ func (c *covering[T]) passImage(worker, image int) {
 
 // addCovering adds a block's gradient dyᵀ·x of n images, or writes it unless accumulate. Both
 // operands have a row for each image; dy begins at the block's first row.
-func (c *convWeights[T]) addCovering(s *weightScratch[T], b weightBlock[T], image, n int, dy []T, stride int, accumulate bool) {
+func (c *convWeights[T]) addCovering(
+	s *weightScratch[T], b weightBlock[T], image, n int, dy []T, stride int, accumulate bool,
+) {
 	s.a = grow(s.a, c.m*n)
 	for _, t := range c.tiles {
 		c.e.copy(copyRows[T]{
 			rows: n, cols: t.rows, src: dy[t.row:], srcStride: stride, dst: s.a[t.row*n:], dstStride: t.rows,
 		})
 	}
-	taps, image0 := b.n*c.im.taps(), c.sourceAt(image, b)
+	x, taps, pixels := c.x[c.sourceAt(image, b):], b.n*c.im.taps(), c.im.channels*c.im.taps()
 	s.b = grow(s.b, n*c.e.width(c.e.cols))
 	for tap := 0; tap < taps; tap += c.e.cols {
 		cols := min(c.e.cols, taps-tap)
 		width := c.e.width(cols)
 		c.e.copy(copyRows[T]{
-			rows: n, cols: cols, src: c.x[image0+tap:], srcStride: c.im.channels * c.im.taps(), dst: s.b, dstStride: width,
+			rows: n, cols: cols, src: x[tap:], srcStride: pixels, dst: s.b, dstStride: width,
 		})
 		s.p = panel[T]{
 			tiles: c.tiles, a: s.a, k: n, kc: n, b: s.b, width: width, c: b.dw[tap:], ldc: b.stride, cols: cols,

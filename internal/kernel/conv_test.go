@@ -397,7 +397,7 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 func TestCoveringKernels(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []ConvShape{
-			{Batch: 7, InChannels: 16, InHeight: 5, InWidth: 5, OutChannels: 120, KernelH: 5, KernelW: 5}, // LeNet's C5
+			{Batch: 7, InChannels: 16, InHeight: 5, InWidth: 5, OutChannels: 120, KernelH: 5, KernelW: 5}, // LeNet's
 			{Batch: 1, InChannels: 3, InHeight: 4, InWidth: 2, OutChannels: 9, KernelH: 4, KernelW: 2},
 			{Batch: 33, InChannels: 5, InHeight: 1, InWidth: 1, OutChannels: 2000, KernelH: 1, KernelW: 1},
 			{Batch: 5, InChannels: 2, InHeight: 7, InWidth: 7, OutChannels: 80, KernelH: 7, KernelW: 7},
@@ -412,7 +412,8 @@ func TestCoveringKernels(t *testing.T) {
 func checkCovering(t *testing.T, s ConvShape) {
 	nx, nw, ny := s.sizes()
 	r := newRand(36)
-	x, w, bias, dy := random[float32](r, nx), random[float32](r, nw), random[float32](r, s.OutChannels), random[float32](r, ny)
+	x, w := random[float32](r, nx), random[float32](r, nw)
+	bias, dy := random[float32](r, s.OutChannels), random[float32](r, ny)
 	same := func(what string, n int, covering, general func(out []float32)) {
 		got, want := make([]float32, n), make([]float32, n)
 		covering(got)

@@ -27,8 +27,14 @@ type isa struct {
 }
 
 var isas = []isa{
-	{Name: "AVX2", Go: "avx2", Lanes: 8, Rows: 6, DotTile: 3, TapDots: 6, HalfRows: 12, RowsPlane: 256, TurnedBatch: 128},
-	{Name: "AVX512", Go: "avx512", Lanes: 16, Rows: 14, DotTile: 5, TapDots: 6, HalfRows: 12, TurnedBatch: 64},
+	{
+		Name: "AVX2", Go: "avx2", Lanes: 8, Rows: 6, DotTile: 3, TapDots: 6, HalfRows: 12,
+		RowsPlane: 256, TurnedBatch: 128,
+	},
+	{
+		Name: "AVX512", Go: "avx512", Lanes: 16, Rows: 14, DotTile: 5, TapDots: 6, HalfRows: 12,
+		TurnedBatch: 64,
+	},
 }
 
 //go:embed tables.go.tmpl
