@@ -2,6 +2,7 @@ package gradcheck
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -130,4 +131,10 @@ func (v values) dense() *tensor.Dense {
 		return tensor.New(tensor.WithShape(v.len()), tensor.WithBacking(v.f32))
 	}
 	return tensor.New(tensor.WithShape(v.len()), tensor.WithBacking(v.f64))
+}
+
+// sameBits reports whether two values have the same elements, to the bit.
+func (v values) sameBits(w values) bool {
+	return slices.EqualFunc(v.f32, w.f32, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) &&
+		slices.EqualFunc(v.f64, w.f64, func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
 }
