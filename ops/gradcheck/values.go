@@ -135,6 +135,7 @@ func (v values) dense() *tensor.Dense {
 
 // sameBits reports whether two values have the same elements, to the bit.
 func (v values) sameBits(w values) bool {
-	return slices.EqualFunc(v.f32, w.f32, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) &&
-		slices.EqualFunc(v.f64, w.f64, func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
+	single := func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }
+	double := func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }
+	return slices.EqualFunc(v.f32, w.f32, single) && slices.EqualFunc(v.f64, w.f64, double)
 }
