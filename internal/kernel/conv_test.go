@@ -449,6 +449,8 @@ func TestNotCovering(t *testing.T) {
 	for name, change := range map[string]func(s *ConvShape){
 		"padding":       func(s *ConvShape) { s.PadTop, s.PadBottom = 1, 1 },
 		"stride":        func(s *ConvShape) { s.StrideH, s.StrideW = 2, 2 },
+		"dilation":      func(s *ConvShape) { s.DilationH, s.PadTop, s.PadBottom = 2, 2, 3 },
+		"dilated width": func(s *ConvShape) { s.DilationW, s.PadLeft, s.PadRight = 3, 10, 0 },
 		"groups":        func(s *ConvShape) { s.Groups = 2 },
 		"smaller":       func(s *ConvShape) { s.KernelW = 5 },
 		"uneven blocks": func(s *ConvShape) { s.OutChannels = 43 }, // 2 blocks of 774 products: 21.5 filters
