@@ -1,8 +1,8 @@
 package kernel
 
-// coversImage reports whether the kernel is as large as the image, at stride 1, and each of its taps
-// reads a pixel of the image. With padding and dilation a kernel of that size can have one result,
-// too, but then most of its taps are outside.
+// coversImage reports whether the kernel is as large as the image, at stride 1, and each of its
+// taps reads a pixel of the image. With padding and dilation a kernel of that size can have one
+// result, too, but then most of its taps are outside.
 func (s ConvShape) coversImage() bool {
 	return s.Groups == 1 && s.KernelH == s.InHeight && s.KernelW == s.InWidth &&
 		s.StrideH == 1 && s.StrideW == 1 && s.OutHeight() == 1 && s.OutWidth() == 1 &&
