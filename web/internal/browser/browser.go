@@ -111,9 +111,13 @@ func (b *Tab) do(steps ...chromedp.Action[chromedp.Void]) {
 // Eval returns the value of a JavaScript expression; a promise is awaited.
 func Eval[T any](b *Tab, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := evaluate[T](b, expression)
 	require.NoError(b.t, err, expression)
 	return v
+}
+
+func evaluate[T any](b *Tab, expression string) (T, error) {
+	return chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
 // ProcessorTime returns the time that the page's processes have computed for, on all threads
@@ -130,10 +134,20 @@ func (b *Tab) ProcessorTime() (sum time.Duration) {
 	return sum
 }
 
-// Wait waits until a JavaScript expression is true.
+// leaves is in the error of an evaluation that the page's next navigation ends.
+const leaves = "Inspected target navigated or closed"
+
+// Wait waits until a JavaScript expression is true. The page may load again meanwhile.
 func (b *Tab) Wait(expression string) {
 	b.t.Helper()
-	for began := time.Now(); !Eval[bool](b, "Boolean("+expression+")"); time.Sleep(20 * time.Millisecond) {
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		is, err := evaluate[bool](b, "Boolean("+expression+")")
+		if err == nil && is {
+			return
+		}
+		if err != nil && !strings.Contains(err.Error(), leaves) {
+			require.NoError(b.t, err, expression)
+		}
 		if time.Since(began) > patience {
 			require.Fail(b.t, "the page didn't come to this", "%s\nits text: %.2000s", expression,
 				Eval[string](b, "document.body.innerText"))
