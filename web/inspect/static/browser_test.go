@@ -79,7 +79,8 @@ func TestBrowserNamesAWrongFile(t *testing.T) {
 		} else {
 			require.NoError(t, os.WriteFile(path, []byte(c.content), 0o644))
 		}
-		browser.Eval[bool](b, "document.getElementById('message')?.replaceChildren(), setTimeout(() => location.reload()), true")
+		browser.Eval[bool](b, `document.getElementById("message")?.replaceChildren(),
+			setTimeout(() => location.reload()), true`)
 		b.Wait(fmt.Sprintf("document.getElementById('message')?.textContent.includes(%q)", c.says))
 		require.NoError(t, os.WriteFile(path, whole, 0o644))
 	}
