@@ -4,7 +4,8 @@ package kernel
 // peers that each compute a share of the columns of the result. So each reads only its share of the
 // weights, which are most of what a large layer of a small batch reads. The rows of the operand and
 // of the result belong to the peers' images: all peers gather the operand, and exchange what they
-// have computed.
+// have computed. The gradient of the weights gathers x and dy once more, which is little beside the
+// weights.
 type affineShares[T Float] struct {
 	part     *Part
 	columns  int // of the result

@@ -10,7 +10,7 @@ import (
 )
 
 // passesOf are the results of a layer's passes.
-type passesOf struct{ y, dx, dw, db []float32 }
+type passesOf struct{ y, dx, dw, db, frozen []float32 }
 
 // TestAffineShares: peers have the whole batch's bits, whether they share the outputs and inputs or
 // not.
@@ -62,14 +62,16 @@ func checkAffineParts(t require.TestingT, batch, ranks, in, out int, biased bool
 		require.Equal(t, want.dx[first*in:][:n*in], got[rank].dx, "dx of rank %d", rank)
 		require.Equal(t, want.dw, got[rank].dw, "dw of rank %d", rank)
 		require.Equal(t, want.db, got[rank].db, "db of rank %d", rank)
+		require.Equal(t, want.frozen, got[rank].frozen, "db of rank %d without dw", rank)
 	}
 }
 
-// runAffine runs the passes twice, late in a part.
+// runAffine runs the passes twice, late in a part, and then db alone with another dy: frozen
+// weights have no gradient that could bring it.
 func runAffine(p *Part, a *Affine[float32], x, w, bias, dy []float32) passesOf {
 	all := passesOf{
 		y: make([]float32, len(dy)), dx: make([]float32, len(x)), dw: make([]float32, len(w)),
-		db: make([]float32, len(dy)/a.batch),
+		db: make([]float32, len(dy)/a.batch), frozen: make([]float32, len(dy)/a.batch),
 	}
 	if p != nil {
 		a.LateWeights()
@@ -81,8 +83,14 @@ func runAffine(p *Part, a *Affine[float32], x, w, bias, dy []float32) passesOf {
 		a.BackwardData(w, dy, all.dx)
 		a.BackwardWeights(x, dy, all.dw)
 		if p != nil && p.Finish() != nil {
-			break
+			return all
 		}
+	}
+	other := make([]float32, len(dy))
+	Add(dy, dy, other)
+	a.BackwardBias(other, all.frozen)
+	if p != nil {
+		_ = p.Finish() // the caller asks for its error
 	}
 	return all
 }

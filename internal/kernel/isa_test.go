@@ -1,22 +1,16 @@
 package kernel
 
 import (
-	"flag"
 	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 )
 
-var skipEachISA = flag.Bool("skip-each-isa", false, "skip tests that run on every instruction set by themselves")
-
 // forEachISA runs f for every instruction set of this machine, or only for the one that the
 // environment chooses.
 func forEachISA(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	if *skipEachISA {
-		t.Skip("-skip-each-isa")
-	}
 	if os.Getenv("CONVGRAPH_ISA") != "" {
 		t.Run(active.String(), f)
 		return

@@ -194,6 +194,7 @@ func (p *Part) share(n int) (from, to int) {
 	return p.shareOf(rank, n)
 }
 
+// shareOf is share for any of the peers.
 func (p *Part) shareOf(rank, n int) (from, to int) {
 	_, ranks := p.rank()
 	return rank * n / ranks, (rank + 1) * n / ranks
@@ -259,7 +260,8 @@ func (p *Part) gatherShares(data []byte, size int) {
 	n := len(data) / size
 	p.at = append(p.at[:0], 0)
 	for r := range ranks {
-		p.at = append(p.at, (r+1)*n/ranks*size)
+		_, to := p.shareOf(r, n)
+		p.at = append(p.at, to*size)
 	}
 	p.results = append(p.results, p.beginGather(data, p.at))
 }

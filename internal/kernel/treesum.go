@@ -63,26 +63,28 @@ func (s *treeSum[T]) copyOf(x []T) []T {
 	return to
 }
 
-// littleData is the most elements of a sum that all peers send to each other: that takes less time
-// than a second exchange.
-const littleData = 1 << 13
+// littleData is the most elements of all subtrees together that each peer receives: that takes less
+// time than a second exchange.
+const littleData = 1 << 14
 
 // exchange makes the sum with the peers. Each adds up its share of the elements: one Exchange
 // brings the other peers' subtrees of them, one Gather spreads the result. Of few elements each
 // adds up all, and one Gather brings the other peers' subtrees.
 func (s *treeSum[T]) exchange(p *Part, dw []T) {
-	s.part, s.dw, s.shared = p, dw, len(dw) > littleData
-	s.width = len(dw)
-	if s.shared {
-		from, to := p.share(len(dw))
-		s.width = to - from
-	}
 	_, ranks := p.rank()
 	s.all, s.receiveAt = s.all[:0], append(s.receiveAt[:0], 0)
 	for r := range ranks {
 		first, end := p.leavesOf(r)
 		s.all = append(s.all, subtrees(first, end, p.leaves)...)
-		s.receiveAt = append(s.receiveAt, len(s.all)*s.width*sizeOf[T]())
+		s.receiveAt = append(s.receiveAt, len(s.all))
+	}
+	s.part, s.dw, s.shared, s.width = p, dw, len(dw)*len(s.all) > littleData, len(dw)
+	if s.shared {
+		from, to := p.share(len(dw))
+		s.width = to - from
+	}
+	for r := range s.receiveAt {
+		s.receiveAt[r] *= s.width * sizeOf[T]()
 	}
 	s.receive = grow(s.receive, len(s.all)*s.width)
 	if s.shared {

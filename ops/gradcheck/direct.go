@@ -13,6 +13,8 @@ type direct struct {
 	steps  []directStep // the last one is the node's
 	values []G.Value    // of the steps
 	args   []G.Value
+
+	compared, same bool // with the machine's result, and to the bit
 }
 
 // directStep is a node and the steps that compute its operands. An input has no op.

@@ -45,11 +45,7 @@ type output struct {
 	node    *G.Node
 	machine G.VM
 	direct  *direct
-	*state
 }
-
-// state says what the first run of an output has shown.
-type state struct{ compared, same bool }
 
 func compile(inputs []Input, build Build, seed uint64) (Func, error) {
 	e, err := assemble(inputs, build, func(e *expression, y *G.Node, nodes G.Nodes) error {
@@ -179,19 +175,19 @@ func newOutput(n, y *G.Node) (output, error) {
 		return output{}, fmt.Errorf("compiling: %w", err)
 	}
 	machine := G.NewTapeMachine(g, G.WithPrecompiled(program, locations))
-	return output{n, machine, newDirect(n), &state{}}, nil
+	return output{n, machine, newDirect(n)}, nil
 }
 
 // run computes an output from the inputs: directly, if the first run has shown that this gives what
 // the machine does.
 func (e *expression) run(o output) (values, error) {
-	if o.same {
+	if o.direct.same {
 		return e.runDirect(o)
 	}
 	v, err := e.runMachine(o)
-	if err == nil && !o.compared {
+	if err == nil && !o.direct.compared {
 		again, err := e.runDirect(o)
-		o.compared, o.same = true, err == nil && again.sameBits(v)
+		o.direct.compared, o.direct.same = true, err == nil && again.sameBits(v)
 	}
 	return v, err
 }
