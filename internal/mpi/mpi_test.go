@@ -3,6 +3,7 @@
 package mpi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -28,7 +29,14 @@ var scenarios = map[string]func(){
 	"overlap": overlap,
 }
 
+// unshared is the variable that names the rank that doesn't share memory.
+const unshared = "CONVGRAPH_MPI_UNSHARED"
+
 func TestMain(m *testing.M) {
+	rank := cmp.Or(os.Getenv("OMPI_COMM_WORLD_RANK"), os.Getenv("PMI_RANK"))
+	if rank != "" && rank == os.Getenv(unshared) {
+		os.Setenv(sharedVariable, "no")
+	}
 	if run := scenarios[os.Getenv(scenario)]; run != nil {
 		run()
 		os.Exit(0)
@@ -69,6 +77,20 @@ func (l launcher) run(t *testing.T, ranks int, name string, env ...string) (stri
 	cmd.WaitDelay = 5 * time.Second
 	out, _ := cmd.CombinedOutput()
 	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// carriers are the two ways of the calls, with what [World.Library] says of them.
+var carriers = map[string]string{"yes": "shared memory", "no": "MPI's messages"}
+
+func eachCarrier(t *testing.T, test func(t *testing.T, l launcher, env, says string)) {
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		for value, says := range carriers {
+			if runtime.GOOS != "linux" {
+				says = carriers["no"]
+			}
+			test(t, l, sharedVariable+"="+value, says)
+		}
+	})
 }
 
 func eachLauncher(t *testing.T, test func(t *testing.T, l launcher)) {
@@ -153,9 +175,9 @@ func overlap() {
 }
 
 func TestCallsOverlap(t *testing.T) {
-	eachLauncher(t, func(t *testing.T, l launcher) {
+	eachCarrier(t, func(t *testing.T, l launcher, env, _ string) {
 		for n := 1; n <= l.most(); n++ {
-			out, code := l.run(t, n, "overlap")
+			out, code := l.run(t, n, "overlap", env)
 			assert.Zero(t, code, out)
 		}
 	})
@@ -195,16 +217,22 @@ func exchange() {
 	}
 	if rank == 0 {
 		fmt.Printf("%d ranks, %s\n", ranks, w.Library())
+		if line := segmentLeft(); line != "" {
+			must(w, fmt.Errorf("a file is left: %s", line))
+		}
 	}
 	w.Exit(0)
 }
 
 func TestExchange(t *testing.T) {
-	eachLauncher(t, func(t *testing.T, l launcher) {
+	eachCarrier(t, func(t *testing.T, l launcher, env, says string) {
 		for n := 1; n <= l.most(); n++ {
-			out, code := l.run(t, n, "exchange")
+			out, code := l.run(t, n, "exchange", env)
 			assert.Zero(t, code, out)
 			assert.Contains(t, out, fmt.Sprint(n, " ranks, "))
+			if n > 1 {
+				assert.Contains(t, out, " and "+says)
+			}
 			fmt.Print(out)
 		}
 	})
@@ -237,8 +265,8 @@ func collect() {
 }
 
 func TestGarbageCollection(t *testing.T) {
-	eachLauncher(t, func(t *testing.T, l launcher) {
-		out, code := l.run(t, 2, "collect")
+	eachCarrier(t, func(t *testing.T, l launcher, env, _ string) {
+		out, code := l.run(t, 2, "collect", env)
 		assert.Zero(t, code, out)
 	})
 }
@@ -335,7 +363,7 @@ func TestWatchdog(t *testing.T) {
 		began := time.Now()
 		out, code := l.run(t, 2, "hang", "CONVGRAPH_MPI_PATIENCE=2s")
 		assert.NotZero(t, code)
-		assert.Regexp(t, `rank 0 of 2 has waited 2(\.\d)?s in MPI_Iallgatherv, its call 1, `+
+		assert.Regexp(t, `rank 0 of 2 has waited 2(\.\d)?s in a gather, its call 1, `+
 			`for rank 1 \(it has made 0\): want less than 2s`, out)
 		assert.Less(t, time.Since(began), 30*time.Second)
 	})
@@ -349,6 +377,7 @@ func faulty(fault func()) {
 	if rank, _ := w.Rank(); rank == 1 {
 		fmt.Printf("fault at %d ms\n", time.Now().UnixMilli())
 		fault()
+		time.Sleep(time.Second) // until the signal has arrived
 	}
 	_ = gather(w, make([]byte, 12), []int{0, 4, 8, 12})
 	time.Sleep(time.Hour)
@@ -368,7 +397,7 @@ func TestFaults(t *testing.T) {
 		"mpirun.openmpi kill":  `process rank 1 with PID \d+ on node \S+ exited on signal 9`,
 		"mpirun.openmpi panic": `panic: a bug(.|\n)*Process name: \[\[\d+,1\],1\]`,
 		"mpirun.openmpi stop": `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s ` +
-			`\(CONVGRAPH_MPI_SILENCE\); rank 2 waits in MPI_Iallgatherv, its call 2`,
+			`\(CONVGRAPH_MPI_SILENCE\); rank 2 waits in a gather, its call 2`,
 		"mpirun.mpich kill":  `PID \d+ RUNNING AT`,
 		"mpirun.mpich panic": `rank 1 of 3 panics(.|\n)*panic: a bug`,
 		"mpirun.mpich stop":  `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s`,
@@ -462,6 +491,32 @@ func TestDurations(t *testing.T) {
 			assert.EqualError(t, err, silenceVariable+": "+want+", want a time such as 30s")
 		}
 	}
+}
+
+// TestShared: one rank that doesn't share memory is enough for all to send messages.
+func TestShared(t *testing.T) {
+	t.Setenv(sharedVariable, "maybe")
+	require.EqualError(t, checkShared(), sharedVariable+`: got "maybe", want yes or no`)
+	t.Setenv(sharedVariable, "")
+	require.NoError(t, checkShared())
+	eachLauncher(t, func(t *testing.T, l launcher) {
+		for _, one := range []string{"0", "1"} {
+			out, code := l.run(t, 2, "exchange", unshared+"="+one)
+			assert.Zero(t, code, out)
+			assert.Contains(t, out, " and "+carriers["no"])
+		}
+	})
+}
+
+// segmentLeft returns the line of a segment among this process's memory whose file still exists.
+func segmentLeft() string {
+	maps, _ := os.ReadFile("/proc/self/maps")
+	for line := range strings.Lines(string(maps)) {
+		if strings.Contains(line, "/dev/shm/convgraph-") && !strings.Contains(line, "(deleted)") {
+			return line
+		}
+	}
+	return ""
 }
 
 // TestLibraryBesideLauncher: the library of the launcher's installation comes before the system's.

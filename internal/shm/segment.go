@@ -1,0 +1,105 @@
+package shm
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+)
+
+// MaxRanks is the largest number of processes: each pair of them needs two rings.
+const MaxRanks = 16
+
+// The rings have at most maxSize bytes, and one at most maxRing: the messages of most layers fit into
+// it, and it stays in the cache.
+const (
+	maxSize = 32 << 20
+	maxRing = 4 << 20
+)
+
+// ErrUnsupported is the error of systems without such memory.
+var ErrUnsupported = errors.New("shared memory: want Linux with " + folder)
+
+// The files of folder are memory. Ours begin with prefix.
+const (
+	folder = "/dev/shm"
+	prefix = "convgraph-"
+)
+
+// A Segment is the memory that processes share: a page with a token, and their rings.
+type Segment struct {
+	memory []byte
+	ranks  int
+	offer  Offer
+}
+
+// An Offer tells other processes how to open a segment.
+type Offer struct {
+	Name  [64]byte // of its file, filled up with zeros
+	Token [16]byte // with which it begins
+}
+
+// Create makes a segment for 2 to [MaxRanks] processes.
+func Create(ranks int) (*Segment, error) {
+	if ranks < 2 || ranks > MaxRanks {
+		return nil, fmt.Errorf("shared memory: got %d ranks, want 2 to %d", ranks, MaxRanks)
+	}
+	name, memory, err := create(segmentSize(ranks))
+	if err != nil {
+		return nil, err
+	}
+	s := &Segment{memory: memory, ranks: ranks}
+	copy(s.offer.Name[:], name)
+	_, _ = rand.Read(s.offer.Token[:]) // it doesn't fail
+	copy(memory, s.offer.Token[:])
+	return s, nil
+}
+
+// Open opens the segment that another process has created. On another machine, or in a container
+// with memory of its own, it fails.
+func Open(o Offer, ranks int) (*Segment, error) {
+	name := string(bytes.TrimRight(o.Name[:], "\x00"))
+	memory, err := open(name, segmentSize(ranks))
+	if err != nil {
+		return nil, err
+	}
+	s := &Segment{memory: memory, ranks: ranks, offer: o}
+	if !bytes.HasPrefix(memory, o.Token[:]) {
+		return nil, errors.Join(fmt.Errorf("shared memory %s: it is another segment", name), s.Close())
+	}
+	return s, nil
+}
+
+// Offer returns what the other processes need.
+func (s *Segment) Offer() Offer { return s.offer }
+
+// Peer returns one of the processes.
+func (s *Segment) Peer(rank int) *Peer {
+	p := &Peer{rank: rank, to: make([]ring, s.ranks), from: make([]ring, s.ranks)}
+	for r := range s.ranks {
+		if r != rank {
+			p.to[r], p.from[r] = s.ring(rank, r), s.ring(r, rank)
+		}
+	}
+	return p
+}
+
+// ring returns the ring from one process to another.
+func (s *Segment) ring(from, to int) ring {
+	if to > from {
+		to-- // there is none to itself
+	}
+	size := page + ringSize(s.ranks)
+	at := page + (from*(s.ranks-1)+to)*size
+	return newRing(s.memory[at : at+size : at+size])
+}
+
+func segmentSize(ranks int) int { return page + ranks*(ranks-1)*(page+ringSize(ranks)) }
+
+func ringSize(ranks int) int {
+	size := maxRing
+	for size*ranks*(ranks-1) > maxSize {
+		size /= 2
+	}
+	return size
+}
