@@ -91,7 +91,11 @@ func TestPeersProperties(t *testing.T) {
 		sizes := rapid.SliceOfN(rapid.SliceOfN(rapid.IntRange(0, 400), n, n), n, n)
 		var messages []message
 		for range rapid.IntRange(1, 8).Draw(t, "calls") {
-			m := message{rapid.Bool().Draw(t, "gathers"), sizes.Draw(t, "sizes"), rapid.IntRange(0, 4).Draw(t, "finish")}
+			m := message{
+				gathers: rapid.Bool().Draw(t, "gathers"),
+				sizes:   sizes.Draw(t, "sizes"),
+				finish:  rapid.IntRange(0, 4).Draw(t, "finish"),
+			}
 			if m.gathers {
 				for from := range n {
 					m.sizes[from] = slices.Repeat(m.sizes[from][:1], n)
@@ -136,7 +140,8 @@ func (p *Peer) play(messages []message) error {
 			}
 			for i, got := range o.receive[o.at[from]:o.at[from+1]] {
 				if want := content(o.call, from, to, i); got != want {
-					return fmt.Errorf("call %d, from %d to %d, byte %d: got %d, want %d", o.call, from, p.rank, i, got, want)
+					return fmt.Errorf("call %d, from %d to %d, byte %d: got %d, want %d",
+						o.call, from, p.rank, i, got, want)
 				}
 			}
 		}
