@@ -11,8 +11,8 @@ import (
 	"convgraph/internal/shm"
 )
 
-// sharedVariable is the environment variable that keeps ranks of one machine from exchanging through
-// its memory.
+// sharedVariable is the environment variable that keeps ranks of one machine from exchanging
+// through its memory.
 const sharedVariable = "CONVGRAPH_MPI_SHARED_MEMORY"
 
 func checkShared() error {
@@ -22,9 +22,9 @@ func checkShared() error {
 	return nil
 }
 
-// share lets the ranks exchange through the memory of their machine, if all run on one. MPI does the
-// same within its library, but needs its thread for it, which takes the processor from the one that
-// computes. If a rank can't share, for whatever reason, MPI carries all of them.
+// share lets the ranks exchange through the memory of their machine, if all run on one. MPI does
+// the same within its library, but needs its thread for it, which takes the processor from the one
+// that computes. If a rank can't share, for whatever reason, MPI carries all of them.
 func (w *World) share() error {
 	if w.ranks < 2 || w.ranks > shm.MaxRanks {
 		return nil

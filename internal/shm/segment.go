@@ -10,8 +10,8 @@ import (
 // MaxRanks is the largest number of processes: each pair of them needs two rings.
 const MaxRanks = 16
 
-// The rings have at most maxSize bytes, and one at most maxRing: the messages of most layers fit into
-// it, and it stays in the cache.
+// The rings have at most maxSize bytes, and one at most maxRing: the messages of most layers fit
+// into it, and it stays in the cache.
 const (
 	maxSize = 32 << 20
 	maxRing = 4 << 20

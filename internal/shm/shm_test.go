@@ -82,8 +82,8 @@ type message struct {
 	finish  int // how many later calls begin before it is finished
 }
 
-// TestPeersProperties: each byte arrives, whatever the sizes, the rings' size, and the order in which
-// the calls are finished.
+// TestPeersProperties: each byte arrives, whatever the sizes, the rings' size, and the order in
+// which the calls are finished.
 func TestPeersProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(2, 4).Draw(t, "ranks")
