@@ -25,7 +25,7 @@ type Model struct {
 	mu         sync.Mutex
 	predictors map[predictorKind][]*predictor // idle ones
 
-	arenaOfOne func() int // planArenaOfOne, called once
+	imagesAtOnce func() int // planImagesAtOnce, called once
 }
 
 // An Option changes how [New] makes a model; nil changes nothing.
@@ -108,7 +108,7 @@ func newModel(spec *Spec, nodes []*Node) (*Model, error) {
 		spec: spec, nodes: nodes, head: head, dtype: tensor.Float32, seed: 1,
 		predictors: map[predictorKind][]*predictor{},
 	}
-	m.arenaOfOne = sync.OnceValue(m.planArenaOfOne)
+	m.imagesAtOnce = sync.OnceValue(m.planImagesAtOnce)
 	for _, n := range nodes {
 		m.params = append(m.params, n.Parameters...)
 	}

@@ -25,7 +25,7 @@ type predictorKind struct {
 // Bounds of a predictor's memory.
 const (
 	maxPredictBatch  = 128
-	maxPredictValues = 8 << 20  // elements of its arena; AlexNet needs 580,800 for an image
+	maxPredictValues = 4 << 20  // elements of its arena: most of it stays in a processor's cache
 	maxLayerValues   = 16 << 20 // elements, if every layer's output is kept
 )
 
@@ -183,7 +183,7 @@ func (m *Model) predictorKind(n int, layers bool) predictorKind {
 	case layers:
 		limit = min(limit, maxLayerValues/m.activations())
 	default:
-		limit = min(limit, maxPredictValues/m.arenaOfOne())
+		limit = min(limit, m.imagesAtOnce())
 	}
 	return predictorKind{batch: 1 << (bits.Len(uint(max(limit, 1))) - 1), layers: layers}
 }
@@ -195,6 +195,17 @@ func (m *Model) activations() (values int) {
 		values += node.Shape.TotalSize()
 	}
 	return values
+}
+
+// planImagesAtOnce returns how many images a prediction's arena has room for. A network reads its
+// weights once for all of them, so the arena may be as large as they are: AlexNet needs 580,800
+// elements for an image, and has 61 million weights.
+func (m *Model) planImagesAtOnce() int {
+	weights := 0
+	for _, p := range m.params {
+		weights += p.Shape.TotalSize()
+	}
+	return max(maxPredictValues, weights) / m.planArenaOfOne()
 }
 
 // planArenaOfOne returns the number of elements in the arena of a prediction of one image, at least
