@@ -107,11 +107,12 @@ func servedAnswer(t *testing.T, folder, command string, picture []byte) string {
 }
 
 // TestLibraryPage makes a module of the program of docs/library.md by the page's commands, and a
-// workspace of another: both must find all that the program imports. go mod tidy may download what
-// only tests of other modules import. The program itself runs in this module, where its packages
-// are compiled already; another module's path would compile them once more.
+// workspace of another: both must find all that the program imports, in this module's versions. go
+// mod tidy may download what only tests of other modules import. The program itself runs in this
+// module, where the same packages are compiled already; another module's path would compile them
+// once more.
 func TestLibraryPage(t *testing.T) {
-	if testing.Short() || runtime.GOOS == "windows" {
+	if runtime.GOOS == "windows" {
 		t.Skip("uses a shell's commands")
 	}
 	repository, err := os.Getwd()
@@ -129,6 +130,9 @@ func TestLibraryPage(t *testing.T) {
 		./library digits digits/test/7/000.png >out
 		grep -qx 'digits/test/7/000.png 7' out
 		test -s mine.safetensors`)
+	const versions = ` -deps -f '{{with .Module}}{{with .Version}}{{$.Module.Path}} {{.}}{{end}}{{end}}'`
+	others := " >" + folder + "/all\ngrep -v '^convgraph ' " + folder + "/all | sort -u"
+	shell(t, repository, "set -e\ngo list"+versions+" ./examples/library"+others+" >"+folder+"/want")
 	t.Setenv("GOFLAGS", "-mod=mod "+os.Getenv("GOFLAGS"))
 
 	module := func(name string, commands ...string) {
@@ -139,7 +143,7 @@ func TestLibraryPage(t *testing.T) {
 		shell(t, dir, strings.Join(commands, "\n"))
 	}
 	module("mine", append(append([]string{"set -e"}, shellCommands(t, "docs/library.md")...),
-		"go list -mod=readonly -deps . >/dev/null")...)
+		"go list -mod=readonly"+versions+" ."+others+" | diff ../want -")...)
 	module("work", "set -e", "go mod init example.com/mine", "go work init . ../convgraph",
-		"GOFLAGS=${GOFLAGS#-mod=mod} go list -deps . >/dev/null")
+		"GOFLAGS=${GOFLAGS#-mod=mod} go list"+versions+" ."+others+" | diff ../want -")
 }

@@ -104,11 +104,11 @@ func (p *Peer) move() (moved bool, err error) {
 		if r == p.rank {
 			continue
 		}
-		sent, err := p.send(r)
+		sent, err := p.pass(p.to[r].write, func(c *call) *[]byte { return &c.parts[r].send })
 		if err != nil {
 			return false, err
 		}
-		received, err := p.receive(r)
+		received, err := p.pass(p.from[r].take, func(c *call) *[]byte { return &c.parts[r].receive })
 		if err != nil {
 			return false, err
 		}
@@ -117,25 +117,11 @@ func (p *Peer) move() (moved bool, err error) {
 	return moved, nil
 }
 
-func (p *Peer) send(r int) (moved bool, err error) {
+// pass copies what it can through one end of a ring: of each call what remains, in their order.
+func (p *Peer) pass(through func([]byte) (int, error), restOf func(*call) *[]byte) (moved bool, err error) {
 	for _, c := range p.active {
-		rest := &c.parts[r].send
-		n, err := p.to[r].write(*rest)
-		if err != nil {
-			return false, err
-		}
-		moved = moved || n > 0
-		if *rest = (*rest)[n:]; len(*rest) > 0 {
-			break
-		}
-	}
-	return moved, nil
-}
-
-func (p *Peer) receive(r int) (moved bool, err error) {
-	for _, c := range p.active {
-		rest := &c.parts[r].receive
-		n, err := p.from[r].take(*rest)
+		rest := restOf(c)
+		n, err := through(*rest)
 		if err != nil {
 			return false, err
 		}

@@ -39,6 +39,8 @@ type Offer struct {
 	Token [16]byte // with which it begins
 }
 
+func (o Offer) name() string { return string(bytes.TrimRight(o.Name[:], "\x00")) }
+
 // Create makes a segment for 2 to [MaxRanks] processes.
 func Create(ranks int) (*Segment, error) {
 	if ranks < 2 || ranks > MaxRanks {
@@ -58,14 +60,13 @@ func Create(ranks int) (*Segment, error) {
 // Open opens the segment that another process has created. On another machine, or in a container
 // with memory of its own, it fails.
 func Open(o Offer, ranks int) (*Segment, error) {
-	name := string(bytes.TrimRight(o.Name[:], "\x00"))
-	memory, err := open(name, segmentSize(ranks))
+	memory, err := open(o.name(), segmentSize(ranks))
 	if err != nil {
 		return nil, err
 	}
 	s := &Segment{memory: memory, ranks: ranks, offer: o}
 	if !bytes.HasPrefix(memory, o.Token[:]) {
-		return nil, errors.Join(fmt.Errorf("shared memory %s: it is another segment", name), s.Close())
+		return nil, errors.Join(fmt.Errorf("shared memory %s: it is another segment", o.name()), s.Close())
 	}
 	return s, nil
 }

@@ -59,7 +59,7 @@ func mapped(f *os.File, size int) ([]byte, error) {
 
 // Remove removes the file. The memory stays for those who have opened it.
 func (s *Segment) Remove() error {
-	return os.Remove(filepath.Join(folder, strings.TrimRight(string(s.offer.Name[:]), "\x00")))
+	return os.Remove(filepath.Join(folder, s.offer.name()))
 }
 
 // Close gives the memory back. Peers can't be used any more.

@@ -160,9 +160,6 @@ func (p *Peer) play(messages []message) error {
 		var err error
 		if m.gathers {
 			copy(o.receive[at[p.rank]:at[p.rank+1]], send[:sendAt[1]])
-			for j := range o.receive[at[p.rank]:at[p.rank+1]] {
-				o.receive[at[p.rank]+j] = content(i, p.rank, 0, j)
-			}
 			o.number, err = p.BeginGather(o.receive, slices.Clone(at))
 		} else {
 			o.number, err = p.BeginExchange(send, slices.Clone(sendAt), o.receive, slices.Clone(at))
