@@ -28,8 +28,9 @@ func startServer(ctx context.Context, params string) (*server, error) {
 		return nil, err
 	}
 	program := filepath.Join(dir, "convgraph")
-	if output, err := exec.CommandContext(ctx, "go", "build", "-o", program,
-		"convgraph/cmd/convgraph").CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "convgraph/cmd/convgraph")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // pure Go, also where the race detector tests this program
+	if output, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("go build: %w: %s", err, output), os.RemoveAll(dir))
 	}
 	args := []string{"serve", "-addr", "127.0.0.1:0", "-max-connections", "2048", "-max-client-connections", "2048"}

@@ -34025,6 +34025,498 @@ fullbelow:
 	VZEROUPPER
 	RET
 
+// func sums1x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums1x1Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y1
+	VBROADCASTSD (CX), Y2
+	VMULPD       Y2, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	ADDQ         $+8, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y1
+	VBROADCASTSD (CX), Y2
+	VMULPD       Y2, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	ADDQ         $+8, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VZEROUPPER
+	RET
+
+// func sums1x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums1x2Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y2
+	VMOVUPD      32(DX), Y3
+	VBROADCASTSD (CX), Y4
+	VMULPD       Y4, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VMULPD       Y4, Y3, Y2
+	VADDPD       Y2, Y1, Y1
+	ADDQ         $+8, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y2
+	VMOVUPD      32(DX)(SI*8), Y3
+	VBROADCASTSD (CX), Y4
+	VMULPD       Y4, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VMULPD       Y4, Y3, Y2
+	VADDPD       Y2, Y1, Y1
+	ADDQ         $+8, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func sums2x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums2x1Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y2
+	VBROADCASTSD (CX), Y3
+	VMULPD       Y3, Y2, Y3
+	VADDPD       Y3, Y0, Y0
+	VBROADCASTSD 8(CX), Y3
+	VMULPD       Y3, Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	ADDQ         $+16, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y2
+	VBROADCASTSD (CX), Y3
+	VMULPD       Y3, Y2, Y3
+	VADDPD       Y3, Y0, Y0
+	VBROADCASTSD 8(CX), Y3
+	VMULPD       Y3, Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	ADDQ         $+16, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func sums2x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums2x2Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y4
+	VMOVUPD      32(DX), Y5
+	VBROADCASTSD (CX), Y6
+	VMULPD       Y6, Y4, Y7
+	VADDPD       Y7, Y0, Y0
+	VMULPD       Y6, Y5, Y6
+	VADDPD       Y6, Y1, Y1
+	VBROADCASTSD 8(CX), Y6
+	VMULPD       Y6, Y4, Y4
+	VADDPD       Y4, Y2, Y2
+	VMULPD       Y6, Y5, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $+16, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y4
+	VMOVUPD      32(DX)(SI*8), Y5
+	VBROADCASTSD (CX), Y6
+	VMULPD       Y6, Y4, Y7
+	VADDPD       Y7, Y0, Y0
+	VMULPD       Y6, Y5, Y6
+	VADDPD       Y6, Y1, Y1
+	VBROADCASTSD 8(CX), Y6
+	VMULPD       Y6, Y4, Y4
+	VADDPD       Y4, Y2, Y2
+	VMULPD       Y6, Y5, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $+16, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, 64(DI)
+	VMOVUPD Y3, 96(DI)
+	VZEROUPPER
+	RET
+
+// func sums3x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums3x1Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y3
+	VBROADCASTSD (CX), Y4
+	VMULPD       Y4, Y3, Y4
+	VADDPD       Y4, Y0, Y0
+	VBROADCASTSD 8(CX), Y4
+	VMULPD       Y4, Y3, Y4
+	VADDPD       Y4, Y1, Y1
+	VBROADCASTSD 16(CX), Y4
+	VMULPD       Y4, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	ADDQ         $+24, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y3
+	VBROADCASTSD (CX), Y4
+	VMULPD       Y4, Y3, Y4
+	VADDPD       Y4, Y0, Y0
+	VBROADCASTSD 8(CX), Y4
+	VMULPD       Y4, Y3, Y4
+	VADDPD       Y4, Y1, Y1
+	VBROADCASTSD 16(CX), Y4
+	VMULPD       Y4, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	ADDQ         $+24, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, 64(DI)
+	VZEROUPPER
+	RET
+
+// func sums3x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums3x2Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y6
+	VMOVUPD      32(DX), Y7
+	VBROADCASTSD (CX), Y8
+	VMULPD       Y8, Y6, Y9
+	VADDPD       Y9, Y0, Y0
+	VMULPD       Y8, Y7, Y8
+	VADDPD       Y8, Y1, Y1
+	VBROADCASTSD 8(CX), Y8
+	VMULPD       Y8, Y6, Y9
+	VADDPD       Y9, Y2, Y2
+	VMULPD       Y8, Y7, Y8
+	VADDPD       Y8, Y3, Y3
+	VBROADCASTSD 16(CX), Y8
+	VMULPD       Y8, Y6, Y6
+	VADDPD       Y6, Y4, Y4
+	VMULPD       Y8, Y7, Y6
+	VADDPD       Y6, Y5, Y5
+	ADDQ         $+24, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y6
+	VMOVUPD      32(DX)(SI*8), Y7
+	VBROADCASTSD (CX), Y8
+	VMULPD       Y8, Y6, Y9
+	VADDPD       Y9, Y0, Y0
+	VMULPD       Y8, Y7, Y8
+	VADDPD       Y8, Y1, Y1
+	VBROADCASTSD 8(CX), Y8
+	VMULPD       Y8, Y6, Y9
+	VADDPD       Y9, Y2, Y2
+	VMULPD       Y8, Y7, Y8
+	VADDPD       Y8, Y3, Y3
+	VBROADCASTSD 16(CX), Y8
+	VMULPD       Y8, Y6, Y6
+	VADDPD       Y6, Y4, Y4
+	VMULPD       Y8, Y7, Y6
+	VADDPD       Y6, Y5, Y5
+	ADDQ         $+24, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, 64(DI)
+	VMOVUPD Y3, 96(DI)
+	VMOVUPD Y4, 128(DI)
+	VMOVUPD Y5, 160(DI)
+	VZEROUPPER
+	RET
+
+// func sums4x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums4x1Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y4
+	VBROADCASTSD (CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VADDPD       Y5, Y0, Y0
+	VBROADCASTSD 8(CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VADDPD       Y5, Y1, Y1
+	VBROADCASTSD 16(CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VADDPD       Y5, Y2, Y2
+	VBROADCASTSD 24(CX), Y5
+	VMULPD       Y5, Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $+32, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y4
+	VBROADCASTSD (CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VADDPD       Y5, Y0, Y0
+	VBROADCASTSD 8(CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VADDPD       Y5, Y1, Y1
+	VBROADCASTSD 16(CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VADDPD       Y5, Y2, Y2
+	VBROADCASTSD 24(CX), Y5
+	VMULPD       Y5, Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $+32, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, 64(DI)
+	VMOVUPD Y3, 96(DI)
+	VZEROUPPER
+	RET
+
+// func sums4x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+// Requires: AVX
+TEXT ·sums4x2Float64(SB), NOSPLIT, $0-48
+	MOVQ   kc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   offsets+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   sums+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	SHLQ   $0x03, SI
+	TESTQ  BX, BX
+	JNE    gathered
+
+packed:
+	VMOVUPD      (DX), Y8
+	VMOVUPD      32(DX), Y9
+	VBROADCASTSD (CX), Y10
+	VMULPD       Y10, Y8, Y11
+	VADDPD       Y11, Y0, Y0
+	VMULPD       Y10, Y9, Y10
+	VADDPD       Y10, Y1, Y1
+	VBROADCASTSD 8(CX), Y10
+	VMULPD       Y10, Y8, Y11
+	VADDPD       Y11, Y2, Y2
+	VMULPD       Y10, Y9, Y10
+	VADDPD       Y10, Y3, Y3
+	VBROADCASTSD 16(CX), Y10
+	VMULPD       Y10, Y8, Y11
+	VADDPD       Y11, Y4, Y4
+	VMULPD       Y10, Y9, Y10
+	VADDPD       Y10, Y5, Y5
+	VBROADCASTSD 24(CX), Y10
+	VMULPD       Y10, Y8, Y8
+	VADDPD       Y8, Y6, Y6
+	VMULPD       Y10, Y9, Y8
+	VADDPD       Y8, Y7, Y7
+	ADDQ         $+32, CX
+	ADDQ         SI, DX
+	DECQ         AX
+	JNE          packed
+	JMP          end
+
+gathered:
+	MOVLQSX      (BX), SI
+	VMOVUPD      (DX)(SI*8), Y8
+	VMOVUPD      32(DX)(SI*8), Y9
+	VBROADCASTSD (CX), Y10
+	VMULPD       Y10, Y8, Y11
+	VADDPD       Y11, Y0, Y0
+	VMULPD       Y10, Y9, Y10
+	VADDPD       Y10, Y1, Y1
+	VBROADCASTSD 8(CX), Y10
+	VMULPD       Y10, Y8, Y11
+	VADDPD       Y11, Y2, Y2
+	VMULPD       Y10, Y9, Y10
+	VADDPD       Y10, Y3, Y3
+	VBROADCASTSD 16(CX), Y10
+	VMULPD       Y10, Y8, Y11
+	VADDPD       Y11, Y4, Y4
+	VMULPD       Y10, Y9, Y10
+	VADDPD       Y10, Y5, Y5
+	VBROADCASTSD 24(CX), Y10
+	VMULPD       Y10, Y8, Y8
+	VADDPD       Y8, Y6, Y6
+	VMULPD       Y10, Y9, Y8
+	VADDPD       Y8, Y7, Y7
+	ADDQ         $+32, CX
+	ADDQ         $0x04, BX
+	DECQ         AX
+	JNE          gathered
+
+end:
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, 64(DI)
+	VMOVUPD Y3, 96(DI)
+	VMOVUPD Y4, 128(DI)
+	VMOVUPD Y5, 160(DI)
+	VMOVUPD Y6, 192(DI)
+	VMOVUPD Y7, 224(DI)
+	VZEROUPPER
+	RET
+
 // func pause()
 TEXT ·pause(SB), NOSPLIT, $0
 	PAUSE

@@ -126,7 +126,7 @@ func engineFor[T Float]() *engine[T] {
 	if e, ok := any(engine32()).(*engine[T]); ok {
 		return e
 	}
-	return genericEngine[T]()
+	return any(engine64()).(*engine[T])
 }
 
 // width returns the packed width of a panel of cols columns.

@@ -624,5 +624,45 @@ func tile11x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int
 //go:noescape
 func tile12x1HalfAVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 
+// sums1x1Float64 is sums64 for 1 rows and 4 columns.
+//
+//go:noescape
+func sums1x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
+// sums1x2Float64 is sums64 for 1 rows and 8 columns.
+//
+//go:noescape
+func sums1x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
+// sums2x1Float64 is sums64 for 2 rows and 4 columns.
+//
+//go:noescape
+func sums2x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
+// sums2x2Float64 is sums64 for 2 rows and 8 columns.
+//
+//go:noescape
+func sums2x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
+// sums3x1Float64 is sums64 for 3 rows and 4 columns.
+//
+//go:noescape
+func sums3x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
+// sums3x2Float64 is sums64 for 3 rows and 8 columns.
+//
+//go:noescape
+func sums3x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
+// sums4x1Float64 is sums64 for 4 rows and 4 columns.
+//
+//go:noescape
+func sums4x1Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
+// sums4x2Float64 is sums64 for 4 rows and 8 columns.
+//
+//go:noescape
+func sums4x2Float64(kc int, a *float64, b *float64, offsets *int32, width int, sums *float64)
+
 //go:noescape
 func pause()

@@ -6,7 +6,7 @@ import "testing"
 
 // guarded returns a copy of s between canaries, at an odd or an even address. The canaries are
 // checked when the test ends.
-func guarded(t testing.TB, s []float32, atEnd bool) []float32 {
+func guarded[T Float](t testing.TB, s []T, atEnd bool) []T {
 	t.Helper()
 	const canary, margin = -12345.5, 64
 	first := margin
@@ -14,7 +14,7 @@ func guarded(t testing.TB, s []float32, atEnd bool) []float32 {
 		first++
 	}
 	end := first + len(s)
-	words := make([]float32, end+margin)
+	words := make([]T, end+margin)
 	for i := range words {
 		words[i] = canary
 	}

@@ -1,4 +1,4 @@
-// Command asm writes the package's float32 assembly for products and packing on amd64. Run it by
+// Command asm writes the package's assembly for products and packing on amd64. Run it by
 // `go generate` in the package's folder.
 //
 // One generator function writes a kernel for both instruction sets; its argument, a simd value, is
@@ -38,6 +38,11 @@ func main() {
 	for _, s := range []*simd{halfAVX2, halfAVX512} {
 		for rows := 1; rows <= s.rows; rows++ {
 			tile(s, rows, 1)
+		}
+	}
+	for rows := 1; rows <= rows64; rows++ {
+		for vectors := 1; vectors <= vectors64; vectors++ {
+			sums64(rows, vectors)
 		}
 	}
 	pause()
