@@ -1,9 +1,10 @@
 package kernel
 
 const (
-	tapBlock     = 576 // fewest taps that share one packing of dy
-	pixelDepth   = 512 // pixels, of one or several images, in one block of the sum
-	weightShards = 16  // shards in a weight gradient
+	tapBlock     = 576     // fewest taps that share one packing of dy
+	pixelDepth   = 512     // pixels, of one or several images, in one block of the sum
+	weightShards = 16      // most shards in a weight gradient
+	shardWork    = 1 << 20 // fewest multiply-adds of a shard, if there are several
 )
 
 // convWeights is the gradient with respect to the weights,
@@ -76,7 +77,8 @@ func newConvWeights[T Float](e *engine[T], s ConvShape, byTiles bool) *convWeigh
 func (c *convWeights[T]) cut(p *Part) {
 	leaves := Leaves(p.Total(c.shape.Batch))
 	from, to := p.Leaves(c.shape.Batch)
-	c.trees = subtrees(from, to, max(1, leaves*c.shape.Groups*c.channelBlocks/weightShards))
+	shards := min(weightShards, max(1, int(c.shape.MultiplyAdds()/shardWork)))
+	c.trees = subtrees(from, to, max(1, leaves*c.shape.Groups*c.channelBlocks/shards))
 	c.joins, c.left = additions(c.trees)
 }
 
@@ -121,8 +123,9 @@ func (c *convWeights[T]) sumShard(_, channel int) {
 type weightBlock[T Float] struct {
 	group, first, n int
 	image, end      int
-	dw              []T // starts at the block's first row and tap
-	stride          int // of dw's rows
+	joins           bool // dw holds the sum of the leaf's left neighbor, and gets that of both
+	dw              []T  // starts at the block's first row and tap
+	stride          int  // of dw's rows
 }
 
 func (c *convWeights[T]) blockShard(worker, shard int) {
@@ -133,17 +136,26 @@ func (c *convWeights[T]) blockShard(worker, shard int) {
 	t, s := c.trees[tree], c.shards.of(worker)
 	s.levels = grow(s.levels, (t.levels()-1)*c.m*b.n*c.im.taps())
 	for i := range t.to - t.from {
-		level := leafLevel(i)
+		level, joins := leafLevel(i), joinsAfter(i)
 		b.image, b.end = c.part.Leaf(c.shape.Batch, t.from+i)
+		if b.joins = joins > 0 && c.isOneProduct(b.end-b.image); b.joins {
+			level, joins = level-1, joins-1
+		}
 		c.atLevel(&b, s, tree, level)
 		c.addImages(worker, b)
-		for range joinsAfter(i) {
+		for range joins {
 			from, stride := b.dw, b.stride
 			level--
 			c.atLevel(&b, s, tree, level)
 			c.addTaps(b, from, stride)
 		}
 	}
+}
+
+// isOneProduct reports whether a leaf's sum is one product for each element of dw. A product that
+// accumulates adds its sum to the element at the end, which is how the tree joins two leaves.
+func (c *convWeights[T]) isOneProduct(images int) bool {
+	return c.byTiles == nil && !c.byDots && images*c.pixels <= pixelDepth
 }
 
 // atLevel makes a block write to a level of its subtree.
@@ -159,6 +171,11 @@ func (c *convWeights[T]) atLevel(b *weightBlock[T], s *weightScratch[T], tree, l
 // addTaps adds rows of a stride to a block's dw.
 func (c *convWeights[T]) addTaps(b weightBlock[T], from []T, stride int) {
 	taps := b.n * c.im.taps()
+	if stride == taps && b.stride == taps {
+		to := b.dw[:c.m*taps]
+		kernels[T]().add(operands[T]{a: to, b: from[:c.m*taps], c: to})
+		return
+	}
 	for row := range c.m {
 		to := b.dw[row*b.stride:][:taps]
 		kernels[T]().add(operands[T]{a: to, b: from[row*stride:][:taps], c: to})
@@ -191,7 +208,7 @@ func (c *convWeights[T]) addImages(worker int, b weightBlock[T]) {
 		n := min(together, b.end-image)
 		dy, stride := c.gradient(worker, s, b, image, n)
 		if c.covers {
-			c.addCovering(s, b, image, n, dy, stride, image > b.image)
+			c.addCovering(s, b, image, n, dy, stride, b.joins || image > b.image)
 			continue
 		}
 		c.packImages(s, b, image, n)
@@ -201,7 +218,8 @@ func (c *convWeights[T]) addImages(worker int, b weightBlock[T]) {
 		}
 		depth = ceilDiv(c.pixels, ceilDiv(c.pixels, pixelDepth))
 		for pixel := 0; pixel < c.pixels; pixel += depth {
-			c.addPixels(s, b, n, dy[pixel:], stride, pixel, min(depth, c.pixels-pixel), image > b.image || pixel > 0)
+			accumulate := b.joins || image > b.image || pixel > 0
+			c.addPixels(s, b, n, dy[pixel:], stride, pixel, min(depth, c.pixels-pixel), accumulate)
 		}
 	}
 }
