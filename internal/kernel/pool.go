@@ -49,7 +49,9 @@ func (s PoolShape) outPlane() int { return s.OutHeight() * s.OutWidth() }
 type windows struct {
 	PoolShape
 	rows, columns []reach
-	in, out       int                // pixels of an input plane and of an output plane
+	in, out       int // pixels of an input plane and of an output plane
+	sideByTwo     int // of square windows of stride 2 inside the input, no padding; 0 for others
+	laidOut       bool
 	layout        func() *poolLayout // planned at the first call
 	workspaces    *perWorker[poolWorkspace]
 	perShard      int
@@ -65,9 +67,14 @@ type poolWorkspace struct {
 
 func newWindows(s PoolShape) windows {
 	s = s.withDefaults()
-	in := s.inPlane()
+	in, side := s.inPlane(), 0
+	if s.KernelH == s.KernelW && s.StrideH == 2 && s.StrideW == 2 && !s.dilated() && s.inside() {
+		side = s.KernelH
+	}
 	return windows{
 		PoolShape:  s,
+		sideByTwo:  side,
+		laidOut:    s.hasLayout(),
 		rows:       s.rowAxis().reaches(),
 		columns:    s.columnAxis().reaches(),
 		in:         in,
@@ -90,12 +97,6 @@ func (w *windows) planesOf(shard int) (from, to int) {
 // inputs and outputs return the i-th of some input or output planes.
 func inputs[E any](w *windows, planes []E, i int) []E  { return planes[i*w.in:][:w.in:w.in] }
 func outputs[E any](w *windows, planes []E, i int) []E { return planes[i*w.out:][:w.out:w.out] }
-
-// stride2 reports whether the windows have stride 2 and the given size, and are all inside the
-// input.
-func (w *windows) stride2(kernel int) bool {
-	return w.KernelH == kernel && w.KernelW == kernel && w.StrideH == 2 && w.StrideW == 2 && !w.dilated() && w.inside()
-}
 
 // inside reports whether every window reads the input alone, no padding.
 func (s PoolShape) inside() bool { return s.rowAxis().inside() && s.columnAxis().inside() }

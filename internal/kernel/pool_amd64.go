@@ -31,13 +31,13 @@ func setPools(t *table[float32], v *vectorPool) {
 
 func (v *vectorPool) maxPlanes(w *windows, worker int, x, y []float32, at []int32) {
 	switch {
-	case w.stride2(2):
+	case w.sideByTwo == 2:
 		w.eachMax(v.max2, x, y, at)
 		return
-	case w.stride2(3):
+	case w.sideByTwo == 3:
 		w.eachMax(v.max3, x, y, at)
 		return
-	case !w.hasLayout() || w.DilationH > 1 && w.PadTop > 0:
+	case !w.laidOut || w.DilationH > 1 && w.PadTop > 0:
 		maxPlanes(w, worker, x, y, at)
 		return
 	}
@@ -204,7 +204,7 @@ func (v *vectorPool) layOutPhase(w *windows, phase, first, rows int, x, laid []f
 // vectorMaxBackwardPlanes uses assembly, which compares indices, for 2x2 windows only. For all
 // others the portable scatter is faster.
 func vectorMaxBackwardPlanes(w *windows, at []int32, dy, dx []float32) {
-	if !w.stride2(2) {
+	if w.sideByTwo != 2 {
 		maxBackwardPlanes(w, at, dy, dx)
 		return
 	}
@@ -217,13 +217,13 @@ func vectorMaxBackwardPlanes(w *windows, at []int32, dy, dx []float32) {
 
 func (v *vectorPool) sumPlanes(w *windows, worker int, x []float32, scale, bias float32, y []float32) {
 	rows, cols := len(w.rows), len(w.columns)
-	if w.stride2(2) {
+	if w.sideByTwo == 2 {
 		for i := range len(y) / w.out {
 			sumPool2(rows, cols, w.InWidth, &inputs(w, x, i)[0], &outputs(w, y, i)[0], scale, bias)
 		}
 		return
 	}
-	if !w.hasLayout() {
+	if !w.laidOut {
 		sumPlanes(w, worker, x, scale, bias, y)
 		return
 	}
@@ -243,14 +243,14 @@ func (v *vectorPool) sumPlanes(w *windows, worker int, x []float32, scale, bias 
 
 func (v *vectorPool) spreadPlanes(w *windows, worker int, dy []float32, scale float32, dx []float32) {
 	switch {
-	case w.stride2(2):
+	case w.sideByTwo == 2:
 		for i := range len(dy) / w.out {
 			dy, dx := outputs(w, dy, i), inputs(w, dx, i)
 			clearMargins(w, dx)
 			spreadPool2(len(w.rows), len(w.columns), w.InWidth, &dy[0], &dx[0], scale)
 		}
 		return
-	case w.StrideW > maxGradientStride || w.out == 1 || !w.hasLayout():
+	case w.StrideW > maxGradientStride || w.out == 1 || !w.laidOut:
 		spreadPlanes(w, worker, dy, scale, dx)
 		return
 	}

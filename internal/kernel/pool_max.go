@@ -39,7 +39,7 @@ func maxPlanes[T Float](w *windows, _ int, x, y []T, at []int32) {
 
 // maxPlane sets y to the largest value of each window of one plane and at to its index.
 func maxPlane[T Float](w *windows, x, y []T, at []int32) {
-	if w.stride2(2) {
+	if w.sideByTwo == 2 {
 		maxHalves(x, y, at, w.InWidth, w.OutWidth())
 		return
 	}

@@ -225,17 +225,34 @@ func (p *Subsample[T]) BackwardCoefficient(x, dy, dcoef []T) {
 }
 
 func (p *Subsample[T]) coefficientShard(worker, shard int) {
-	k := kernels[T]()
 	from, to := p.planesOf(shard)
 	ws := p.workspaces.of(worker)
-	ws.sums = grow(ws.sums, p.out)
-	for plane := from; plane < to; plane++ {
-		k.sumPlanes(&p.windows, worker, inputs(&p.windows, p.src, plane), 1, 0, ws.sums)
-		total := 0.0
-		for i, d := range outputs(&p.windows, p.dst, plane) {
-			total += float64(d) * float64(ws.sums[i])
+	ws.sums = grow(ws.sums, (to-from)*p.out)
+	kernels[T]().sumPlanes(&p.windows, worker, p.src[from*p.in:to*p.in], 1, 0, ws.sums)
+	dotPlanes(p.out, p.dst[from*p.out:to*p.out], ws.sums, p.planeSums[from:to])
+}
+
+// dotPlanes sets a sum for each plane to Σ a·b over its elements, in their order. It takes four
+// planes at once, because each addition waits for the one before it in its plane.
+func dotPlanes[T Float](size int, a, b []T, sums []float64) {
+	for ; len(sums) >= 4; a, b, sums = a[4*size:], b[4*size:], sums[4:] {
+		a0, a1, a2, a3 := a[:size], a[size:][:size], a[2*size:][:size], a[3*size:][:size]
+		b0, b1, b2, b3 := b[:size], b[size:][:size], b[2*size:][:size], b[3*size:][:size]
+		var s0, s1, s2, s3 float64
+		for i := range a0 {
+			s0 += float64(a0[i]) * float64(b0[i])
+			s1 += float64(a1[i]) * float64(b1[i])
+			s2 += float64(a2[i]) * float64(b2[i])
+			s3 += float64(a3[i]) * float64(b3[i])
 		}
-		p.planeSums[plane] = total
+		sums[0], sums[1], sums[2], sums[3] = s0, s1, s2, s3
+	}
+	for k := range sums {
+		total := 0.0
+		for i, v := range a[k*size:][:size] {
+			total += float64(v) * float64(b[k*size+i])
+		}
+		sums[k] = total
 	}
 }
 
