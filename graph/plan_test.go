@@ -320,7 +320,7 @@ func TestPlanMemory(t *testing.T) {
 	untrained := Sequential("untrained", tensor.Shape{2}, He(), Tanh{})
 	uses, err := PlanMemory(untrained, 100)
 	require.NoError(t, err)
-	assert.Equal(t, []MemoryUse{{Work: "prediction", Images: 128, ArenaBytes: 128 * 2 * 4, SeparateBytes: 128 * 2 * 4}},
+	assert.Equal(t, []MemoryUse{{Work: "prediction", Images: 64, ArenaBytes: 64 * 2 * 4, SeparateBytes: 64 * 2 * 4}},
 		uses)
 }
 

@@ -24,7 +24,7 @@ type predictorKind struct {
 
 // Bounds of a predictor's memory.
 const (
-	maxPredictBatch  = 128
+	maxPredictBatch  = 64       // images; more are no faster, and leave the caches
 	maxPredictValues = 4 << 20  // elements of its arena: most of it stays in a processor's cache
 	maxLayerValues   = 16 << 20 // elements, if every layer's output is kept
 )

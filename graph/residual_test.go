@@ -40,7 +40,7 @@ func TestResNetsStep(t *testing.T) {
 // TestPredictionBatches: the batch of a prediction depends on its arena, not on the outputs of all
 // layers. The arena has 16 MB, or as much as the weights if they are larger.
 func TestPredictionBatches(t *testing.T) {
-	for name, want := range map[string]int{"simpleconvnet": 128, "lenet": 128, "alexnet": 64, "resnet20": 64,
+	for name, want := range map[string]int{"simpleconvnet": 64, "lenet": 64, "alexnet": 64, "resnet20": 64,
 		"resnet18": 8, "squeezenet1_1": 4} {
 		spec, err := models.ByName(name)
 		require.NoError(t, err)
