@@ -45,7 +45,10 @@ var convLayers = []struct {
 		"LeNet2",
 		ConvShape{Batch: 100, InChannels: 6, InHeight: 14, InWidth: 14, OutChannels: 16, KernelH: 5, KernelW: 5},
 	},
-	{"LeNet3", ConvShape{Batch: 100, InChannels: 16, InHeight: 5, InWidth: 5, OutChannels: 120, KernelH: 5, KernelW: 5}},
+	{
+		"LeNet3",
+		ConvShape{Batch: 100, InChannels: 16, InHeight: 5, InWidth: 5, OutChannels: 120, KernelH: 5, KernelW: 5},
+	},
 	{"AlexNet1", ConvShape{
 		Batch: 32, InChannels: 3, InHeight: 227, InWidth: 227, OutChannels: 96, KernelH: 11, KernelW: 11, StrideH: 4,
 		StrideW: 4,

@@ -115,31 +115,35 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R8
-	MOVQ DX, R8
-	SHRQ $0x02, R8
-	JEQ  rowrest
+	SHLQ   $0x02, R8
+	IMUL3Q $0x01, R8, R8
+	ADDQ   SI, R8
+	MOVQ   DX, R9
+	SHRQ   $0x02, R9
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
+	PREFETCHT1   (R8)
+	MOVLQSX      (DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
 	VBROADCASTSS (SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	MOVLQSX      4(DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
+	MOVLQSX      4(DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
 	VBROADCASTSS 4(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	MOVLQSX      8(DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
+	MOVLQSX      8(DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
 	VBROADCASTSS 8(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	MOVLQSX      12(DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
+	MOVLQSX      12(DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
 	VBROADCASTSS 12(SI), Y1
 	VFMADD231PS  Y0, Y1, Y2
+	ADDQ         $+64, R8
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
-	DECQ         R8
+	DECQ         R9
 	JNE          rowloop
 
 rowrest:
@@ -378,39 +382,43 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x02, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	PREFETCHT1   (R10)
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	MOVLQSX      4(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 4(DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	MOVLQSX      8(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 8(DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	MOVLQSX      12(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 12(DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
+	ADDQ         $+64, R10
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          rowloop
 
 rowrest:
@@ -671,47 +679,51 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x03, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	PREFETCHT1   (R10)
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
 	VBROADCASTSS (DI)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	MOVLQSX      4(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 4(DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
 	VBROADCASTSS 4(DI)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	MOVLQSX      8(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 8(DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
 	VBROADCASTSS 8(DI)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	MOVLQSX      12(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
 	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 12(DI)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
 	VBROADCASTSS 12(DI)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
+	ADDQ         $+64, R10
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          rowloop
 
 rowrest:
@@ -1012,16 +1024,19 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x04, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (DI)(R9*1), Y1
@@ -1030,8 +1045,8 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y4
 	VBROADCASTSS (R10), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 4(DI)(R9*1), Y1
@@ -1040,8 +1055,8 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y4
 	VBROADCASTSS 4(R10), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 8(DI)(R9*1), Y1
@@ -1050,8 +1065,8 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y4
 	VBROADCASTSS 8(R10), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 12(DI)(R9*1), Y1
@@ -1060,10 +1075,11 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y4
 	VBROADCASTSS 12(R10), Y1
 	VFMADD231PS  Y0, Y1, Y5
+	ADDQ         $+64, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -1405,16 +1421,19 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x05, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (DI)(R9*1), Y1
@@ -1425,8 +1444,9 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y5
 	VBROADCASTSS (R10)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	PREFETCHT1   64(R11)
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 4(DI)(R9*1), Y1
@@ -1437,8 +1457,8 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y5
 	VBROADCASTSS 4(R10)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 8(DI)(R9*1), Y1
@@ -1449,8 +1469,8 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y5
 	VBROADCASTSS 8(R10)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 12(DI)(R9*1), Y1
@@ -1461,10 +1481,11 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y5
 	VBROADCASTSS 12(R10)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y6
+	ADDQ         $+128, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -1846,16 +1867,19 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x06, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS (DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (DI)(R9*1), Y1
@@ -1868,8 +1892,9 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y6
 	VBROADCASTSS (R10)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	PREFETCHT1   64(R11)
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 4(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 4(DI)(R9*1), Y1
@@ -1882,8 +1907,8 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y6
 	VBROADCASTSS 4(R10)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 8(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 8(DI)(R9*1), Y1
@@ -1896,8 +1921,8 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y6
 	VBROADCASTSS 8(R10)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
 	VBROADCASTSS 12(DI), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS 12(DI)(R9*1), Y1
@@ -1910,10 +1935,11 @@ rowloop:
 	VFMADD231PS  Y0, Y1, Y6
 	VBROADCASTSS 12(R10)(R9*2), Y1
 	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         $+128, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -2216,39 +2242,43 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R8
-	MOVQ DX, R8
-	SHRQ $0x02, R8
-	JEQ  rowrest
+	SHLQ   $0x02, R8
+	IMUL3Q $0x01, R8, R8
+	ADDQ   SI, R8
+	MOVQ   DX, R9
+	SHRQ   $0x02, R9
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
-	VMOVUPS      32(AX)(R9*4), Y1
+	PREFETCHT1   (R8)
+	MOVLQSX      (DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
 	VBROADCASTSS (SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	MOVLQSX      4(DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
-	VMOVUPS      32(AX)(R9*4), Y1
+	MOVLQSX      4(DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
 	VBROADCASTSS 4(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	MOVLQSX      8(DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
-	VMOVUPS      32(AX)(R9*4), Y1
+	MOVLQSX      8(DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
 	VBROADCASTSS 8(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	MOVLQSX      12(DI), R9
-	VMOVUPS      (AX)(R9*4), Y0
-	VMOVUPS      32(AX)(R9*4), Y1
+	MOVLQSX      12(DI), R10
+	VMOVUPS      (AX)(R10*4), Y0
+	VMOVUPS      32(AX)(R10*4), Y1
 	VBROADCASTSS 12(SI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
+	ADDQ         $+64, R8
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
-	DECQ         R8
+	DECQ         R9
 	JNE          rowloop
 
 rowrest:
@@ -2529,51 +2559,55 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x02, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	PREFETCHT1   (R10)
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
 	VBROADCASTSS (DI)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	MOVLQSX      4(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
 	VBROADCASTSS 4(DI)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	MOVLQSX      8(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
 	VBROADCASTSS 8(DI)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	MOVLQSX      12(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
 	VBROADCASTSS 12(DI)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
+	ADDQ         $+64, R10
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          rowloop
 
 rowrest:
@@ -2918,15 +2952,18 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x03, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	PREFETCHT1   (R10)
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -2936,9 +2973,9 @@ rowloop:
 	VBROADCASTSS (DI)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	MOVLQSX      4(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -2948,9 +2985,9 @@ rowloop:
 	VBROADCASTSS 4(DI)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	MOVLQSX      8(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -2960,9 +2997,9 @@ rowloop:
 	VBROADCASTSS 8(DI)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	MOVLQSX      12(R8), R11
-	VMOVUPS      (AX)(R11*4), Y0
-	VMOVUPS      32(AX)(R11*4), Y1
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Y0
+	VMOVUPS      32(AX)(R12*4), Y1
 	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -2972,9 +3009,10 @@ rowloop:
 	VBROADCASTSS 12(DI)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
+	ADDQ         $+64, R10
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          rowloop
 
 rowrest:
@@ -3383,17 +3421,20 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x04, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -3406,9 +3447,9 @@ rowloop:
 	VBROADCASTSS (R10), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -3421,9 +3462,9 @@ rowloop:
 	VBROADCASTSS 4(R10), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -3436,9 +3477,9 @@ rowloop:
 	VBROADCASTSS 8(R10), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -3451,10 +3492,11 @@ rowloop:
 	VBROADCASTSS 12(R10), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
+	ADDQ         $+64, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -3928,17 +3970,20 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x05, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -3954,9 +3999,10 @@ rowloop:
 	VBROADCASTSS (R10)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	PREFETCHT1   64(R11)
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -3972,9 +4018,9 @@ rowloop:
 	VBROADCASTSS 4(R10)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -3990,9 +4036,9 @@ rowloop:
 	VBROADCASTSS 8(R10)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -4008,10 +4054,11 @@ rowloop:
 	VBROADCASTSS 12(R10)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
+	ADDQ         $+128, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -4549,17 +4596,20 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x06, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -4578,9 +4628,10 @@ rowloop:
 	VBROADCASTSS (R10)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	PREFETCHT1   64(R11)
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 4(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -4599,9 +4650,9 @@ rowloop:
 	VBROADCASTSS 4(R10)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 8(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -4620,9 +4671,9 @@ rowloop:
 	VBROADCASTSS 8(R10)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Y0
-	VMOVUPS      32(AX)(R12*4), Y1
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Y0
+	VMOVUPS      32(AX)(R13*4), Y1
 	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -4641,10 +4692,11 @@ rowloop:
 	VBROADCASTSS 12(R10)(R9*2), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         $+128, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -7361,27 +7413,31 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R8
-	MOVQ DX, R8
-	SHRQ $0x02, R8
-	JEQ  rowrest
+	SHLQ   $0x02, R8
+	IMUL3Q $0x01, R8, R8
+	ADDQ   SI, R8
+	MOVQ   DX, R9
+	SHRQ   $0x02, R9
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (DI), R9
-	VMOVUPS          (AX)(R9*4), Z0
+	PREFETCHT1       (R8)
+	MOVLQSX          (DI), R10
+	VMOVUPS          (AX)(R10*4), Z0
 	VFMADD231PS.BCST (SI), Z0, Z1
-	MOVLQSX          4(DI), R9
-	VMOVUPS          (AX)(R9*4), Z0
+	MOVLQSX          4(DI), R10
+	VMOVUPS          (AX)(R10*4), Z0
 	VFMADD231PS.BCST 4(SI), Z0, Z1
-	MOVLQSX          8(DI), R9
-	VMOVUPS          (AX)(R9*4), Z0
+	MOVLQSX          8(DI), R10
+	VMOVUPS          (AX)(R10*4), Z0
 	VFMADD231PS.BCST 8(SI), Z0, Z1
-	MOVLQSX          12(DI), R9
-	VMOVUPS          (AX)(R9*4), Z0
+	MOVLQSX          12(DI), R10
+	VMOVUPS          (AX)(R10*4), Z0
 	VFMADD231PS.BCST 12(SI), Z0, Z1
+	ADDQ             $+64, R8
 	ADDQ             $+16, SI
 	ADDQ             $+16, DI
-	DECQ             R8
+	DECQ             R9
 	JNE              rowloop
 
 rowrest:
@@ -7583,31 +7639,35 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x02, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	PREFETCHT1       (R10)
+	MOVLQSX          (R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
-	MOVLQSX          4(R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	MOVLQSX          4(R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
-	MOVLQSX          8(R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	MOVLQSX          8(R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
-	MOVLQSX          12(R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	MOVLQSX          12(R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
+	ADDQ             $+64, R10
 	ADDQ             $+16, DI
 	ADDQ             $+16, R8
-	DECQ             R10
+	DECQ             R11
 	JNE              rowloop
 
 rowrest:
@@ -7838,35 +7898,39 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x03, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	PREFETCHT1       (R10)
+	MOVLQSX          (R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
-	MOVLQSX          4(R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	MOVLQSX          4(R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
-	MOVLQSX          8(R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	MOVLQSX          8(R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
-	MOVLQSX          12(R8), R11
-	VMOVUPS          (AX)(R11*4), Z0
+	MOVLQSX          12(R8), R12
+	VMOVUPS          (AX)(R12*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
+	ADDQ             $+64, R10
 	ADDQ             $+16, DI
 	ADDQ             $+16, R8
-	DECQ             R10
+	DECQ             R11
 	JNE              rowloop
 
 rowrest:
@@ -8126,42 +8190,46 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x04, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	PREFETCHT1       (R11)
+	MOVLQSX          (R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST (R10), Z0, Z4
-	MOVLQSX          4(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	MOVLQSX          4(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 4(R10), Z0, Z4
-	MOVLQSX          8(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	MOVLQSX          8(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 8(R10), Z0, Z4
-	MOVLQSX          12(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	MOVLQSX          12(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 12(R10), Z0, Z4
+	ADDQ             $+64, R11
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R8
-	DECQ             R11
+	DECQ             R12
 	JNE              rowloop
 
 rowrest:
@@ -8451,46 +8519,51 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x05, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	PREFETCHT1       (R11)
+	MOVLQSX          (R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST (R10), Z0, Z4
 	VFMADD231PS.BCST (R10)(R9*1), Z0, Z5
-	MOVLQSX          4(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	PREFETCHT1       64(R11)
+	MOVLQSX          4(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 4(R10), Z0, Z4
 	VFMADD231PS.BCST 4(R10)(R9*1), Z0, Z5
-	MOVLQSX          8(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	MOVLQSX          8(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 8(R10), Z0, Z4
 	VFMADD231PS.BCST 8(R10)(R9*1), Z0, Z5
-	MOVLQSX          12(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	MOVLQSX          12(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 12(R10), Z0, Z4
 	VFMADD231PS.BCST 12(R10)(R9*1), Z0, Z5
+	ADDQ             $+128, R11
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R8
-	DECQ             R11
+	DECQ             R12
 	JNE              rowloop
 
 rowrest:
@@ -8809,50 +8882,55 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x06, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	PREFETCHT1       (R11)
+	MOVLQSX          (R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST (R10), Z0, Z4
 	VFMADD231PS.BCST (R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST (R10)(R9*2), Z0, Z6
-	MOVLQSX          4(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	PREFETCHT1       64(R11)
+	MOVLQSX          4(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 4(R10), Z0, Z4
 	VFMADD231PS.BCST 4(R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST 4(R10)(R9*2), Z0, Z6
-	MOVLQSX          8(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	MOVLQSX          8(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 8(R10), Z0, Z4
 	VFMADD231PS.BCST 8(R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST 8(R10)(R9*2), Z0, Z6
-	MOVLQSX          12(R8), R12
-	VMOVUPS          (AX)(R12*4), Z0
+	MOVLQSX          12(R8), R13
+	VMOVUPS          (AX)(R13*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
 	VFMADD231PS.BCST 12(R10), Z0, Z4
 	VFMADD231PS.BCST 12(R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST 12(R10)(R9*2), Z0, Z6
+	ADDQ             $+128, R11
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R8
-	DECQ             R11
+	DECQ             R12
 	JNE              rowloop
 
 rowrest:
@@ -9200,18 +9278,21 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	MOVQ SI, R12
-	SHRQ $0x02, R12
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	IMUL3Q $0x07, R9, R12
+	ADDQ   DI, R12
+	MOVQ   SI, R13
+	SHRQ   $0x02, R13
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	PREFETCHT1       (R12)
+	MOVLQSX          (R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -9219,8 +9300,9 @@ rowloop:
 	VFMADD231PS.BCST (R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST (R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST (R11), Z0, Z7
-	MOVLQSX          4(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	PREFETCHT1       64(R12)
+	MOVLQSX          4(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -9228,8 +9310,8 @@ rowloop:
 	VFMADD231PS.BCST 4(R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST 4(R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST 4(R11), Z0, Z7
-	MOVLQSX          8(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	MOVLQSX          8(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -9237,8 +9319,8 @@ rowloop:
 	VFMADD231PS.BCST 8(R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST 8(R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST 8(R11), Z0, Z7
-	MOVLQSX          12(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	MOVLQSX          12(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -9246,11 +9328,12 @@ rowloop:
 	VFMADD231PS.BCST 12(R10)(R9*1), Z0, Z5
 	VFMADD231PS.BCST 12(R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST 12(R11), Z0, Z7
+	ADDQ             $+128, R12
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R8
-	DECQ             R12
+	DECQ             R13
 	JNE              rowloop
 
 rowrest:
@@ -9628,18 +9711,21 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	MOVQ SI, R12
-	SHRQ $0x02, R12
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	IMUL3Q $0x08, R9, R12
+	ADDQ   DI, R12
+	MOVQ   SI, R13
+	SHRQ   $0x02, R13
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	PREFETCHT1       (R12)
+	MOVLQSX          (R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -9648,8 +9734,9 @@ rowloop:
 	VFMADD231PS.BCST (R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST (R11), Z0, Z7
 	VFMADD231PS.BCST (R11)(R9*1), Z0, Z8
-	MOVLQSX          4(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	PREFETCHT1       64(R12)
+	MOVLQSX          4(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -9658,8 +9745,8 @@ rowloop:
 	VFMADD231PS.BCST 4(R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST 4(R11), Z0, Z7
 	VFMADD231PS.BCST 4(R11)(R9*1), Z0, Z8
-	MOVLQSX          8(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	MOVLQSX          8(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -9668,8 +9755,8 @@ rowloop:
 	VFMADD231PS.BCST 8(R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST 8(R11), Z0, Z7
 	VFMADD231PS.BCST 8(R11)(R9*1), Z0, Z8
-	MOVLQSX          12(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	MOVLQSX          12(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -9678,11 +9765,12 @@ rowloop:
 	VFMADD231PS.BCST 12(R10)(R9*2), Z0, Z6
 	VFMADD231PS.BCST 12(R11), Z0, Z7
 	VFMADD231PS.BCST 12(R11)(R9*1), Z0, Z8
+	ADDQ             $+128, R12
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R8
-	DECQ             R12
+	DECQ             R13
 	JNE              rowloop
 
 rowrest:
@@ -10093,18 +10181,21 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	MOVQ SI, R12
-	SHRQ $0x02, R12
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	IMUL3Q $0x09, R9, R12
+	ADDQ   DI, R12
+	MOVQ   SI, R13
+	SHRQ   $0x02, R13
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	PREFETCHT1       (R12)
+	MOVLQSX          (R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -10114,8 +10205,9 @@ rowloop:
 	VFMADD231PS.BCST (R11), Z0, Z7
 	VFMADD231PS.BCST (R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST (R11)(R9*2), Z0, Z9
-	MOVLQSX          4(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	PREFETCHT1       64(R12)
+	MOVLQSX          4(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -10125,8 +10217,9 @@ rowloop:
 	VFMADD231PS.BCST 4(R11), Z0, Z7
 	VFMADD231PS.BCST 4(R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST 4(R11)(R9*2), Z0, Z9
-	MOVLQSX          8(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	PREFETCHT1       128(R12)
+	MOVLQSX          8(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -10136,8 +10229,8 @@ rowloop:
 	VFMADD231PS.BCST 8(R11), Z0, Z7
 	VFMADD231PS.BCST 8(R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST 8(R11)(R9*2), Z0, Z9
-	MOVLQSX          12(R8), R13
-	VMOVUPS          (AX)(R13*4), Z0
+	MOVLQSX          12(R8), R14
+	VMOVUPS          (AX)(R14*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -10147,11 +10240,12 @@ rowloop:
 	VFMADD231PS.BCST 12(R11), Z0, Z7
 	VFMADD231PS.BCST 12(R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST 12(R11)(R9*2), Z0, Z9
+	ADDQ             $+192, R12
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R8
-	DECQ             R12
+	DECQ             R13
 	JNE              rowloop
 
 rowrest:
@@ -10591,20 +10685,23 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	MOVQ SI, R13
-	SHRQ $0x02, R13
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	IMUL3Q $0x0a, R9, R13
+	ADDQ   DI, R13
+	MOVQ   SI, R14
+	SHRQ   $0x02, R14
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       (R13)
+	MOVLQSX          (R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -10615,8 +10712,9 @@ rowloop:
 	VFMADD231PS.BCST (R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST (R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST (R12), Z0, Z10
-	MOVLQSX          4(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       64(R13)
+	MOVLQSX          4(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -10627,8 +10725,9 @@ rowloop:
 	VFMADD231PS.BCST 4(R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST 4(R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST 4(R12), Z0, Z10
-	MOVLQSX          8(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       128(R13)
+	MOVLQSX          8(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -10639,8 +10738,8 @@ rowloop:
 	VFMADD231PS.BCST 8(R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST 8(R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST 8(R12), Z0, Z10
-	MOVLQSX          12(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	MOVLQSX          12(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -10651,12 +10750,13 @@ rowloop:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z0, Z8
 	VFMADD231PS.BCST 12(R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST 12(R12), Z0, Z10
+	ADDQ             $+192, R13
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R12
 	ADDQ             $+16, R8
-	DECQ             R13
+	DECQ             R14
 	JNE              rowloop
 
 rowrest:
@@ -11126,20 +11226,23 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	MOVQ SI, R13
-	SHRQ $0x02, R13
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	IMUL3Q $0x0b, R9, R13
+	ADDQ   DI, R13
+	MOVQ   SI, R14
+	SHRQ   $0x02, R14
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       (R13)
+	MOVLQSX          (R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -11151,8 +11254,9 @@ rowloop:
 	VFMADD231PS.BCST (R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST (R12), Z0, Z10
 	VFMADD231PS.BCST (R12)(R9*1), Z0, Z11
-	MOVLQSX          4(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       64(R13)
+	MOVLQSX          4(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -11164,8 +11268,9 @@ rowloop:
 	VFMADD231PS.BCST 4(R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST 4(R12), Z0, Z10
 	VFMADD231PS.BCST 4(R12)(R9*1), Z0, Z11
-	MOVLQSX          8(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       128(R13)
+	MOVLQSX          8(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -11177,8 +11282,8 @@ rowloop:
 	VFMADD231PS.BCST 8(R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST 8(R12), Z0, Z10
 	VFMADD231PS.BCST 8(R12)(R9*1), Z0, Z11
-	MOVLQSX          12(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	MOVLQSX          12(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -11190,12 +11295,13 @@ rowloop:
 	VFMADD231PS.BCST 12(R11)(R9*2), Z0, Z9
 	VFMADD231PS.BCST 12(R12), Z0, Z10
 	VFMADD231PS.BCST 12(R12)(R9*1), Z0, Z11
+	ADDQ             $+192, R13
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R12
 	ADDQ             $+16, R8
-	DECQ             R13
+	DECQ             R14
 	JNE              rowloop
 
 rowrest:
@@ -11694,20 +11800,23 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	MOVQ SI, R13
-	SHRQ $0x02, R13
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	IMUL3Q $0x0c, R9, R13
+	ADDQ   DI, R13
+	MOVQ   SI, R14
+	SHRQ   $0x02, R14
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       (R13)
+	MOVLQSX          (R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -11720,8 +11829,9 @@ rowloop:
 	VFMADD231PS.BCST (R12), Z0, Z10
 	VFMADD231PS.BCST (R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST (R12)(R9*2), Z0, Z12
-	MOVLQSX          4(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       64(R13)
+	MOVLQSX          4(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -11734,8 +11844,9 @@ rowloop:
 	VFMADD231PS.BCST 4(R12), Z0, Z10
 	VFMADD231PS.BCST 4(R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST 4(R12)(R9*2), Z0, Z12
-	MOVLQSX          8(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	PREFETCHT1       128(R13)
+	MOVLQSX          8(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -11748,8 +11859,8 @@ rowloop:
 	VFMADD231PS.BCST 8(R12), Z0, Z10
 	VFMADD231PS.BCST 8(R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST 8(R12)(R9*2), Z0, Z12
-	MOVLQSX          12(R8), R14
-	VMOVUPS          (AX)(R14*4), Z0
+	MOVLQSX          12(R8), R15
+	VMOVUPS          (AX)(R15*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -11762,12 +11873,13 @@ rowloop:
 	VFMADD231PS.BCST 12(R12), Z0, Z10
 	VFMADD231PS.BCST 12(R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST 12(R12)(R9*2), Z0, Z12
+	ADDQ             $+192, R13
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R12
 	ADDQ             $+16, R8
-	DECQ             R13
+	DECQ             R14
 	JNE              rowloop
 
 rowrest:
@@ -12022,7 +12134,7 @@ written:
 
 // func tile13x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-96
+TEXT ·tile13x1AVX512(SB), NOSPLIT, $8-96
 	MOVQ b+24(FP), AX
 	MOVQ c+40(FP), CX
 	MOVQ ldc+48(FP), DX
@@ -12295,22 +12407,25 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	LEAQ (R12)(R9*2), R13
-	ADDQ R9, R13
-	MOVQ SI, R14
-	SHRQ $0x02, R14
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	IMUL3Q $0x0d, R9, R14
+	ADDQ   DI, R14
+	MOVQ   SI, R15
+	SHRQ   $0x02, R15
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       (R14)
+	MOVLQSX          (R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -12324,8 +12439,9 @@ rowloop:
 	VFMADD231PS.BCST (R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST (R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST (R13), Z0, Z13
-	MOVLQSX          4(R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       64(R14)
+	MOVLQSX          4(R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -12339,8 +12455,9 @@ rowloop:
 	VFMADD231PS.BCST 4(R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST 4(R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST 4(R13), Z0, Z13
-	MOVLQSX          8(R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       128(R14)
+	MOVLQSX          8(R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -12354,8 +12471,9 @@ rowloop:
 	VFMADD231PS.BCST 8(R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST 8(R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST 8(R13), Z0, Z13
-	MOVLQSX          12(R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       192(R14)
+	MOVLQSX          12(R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -12369,13 +12487,14 @@ rowloop:
 	VFMADD231PS.BCST 12(R12)(R9*1), Z0, Z11
 	VFMADD231PS.BCST 12(R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST 12(R13), Z0, Z13
+	ADDQ             $+256, R14
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R12
 	ADDQ             $+16, R13
 	ADDQ             $+16, R8
-	DECQ             R14
+	DECQ             R15
 	JNE              rowloop
 
 rowrest:
@@ -12646,7 +12765,7 @@ written:
 
 // func tile14x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-96
+TEXT ·tile14x1AVX512(SB), NOSPLIT, $8-96
 	MOVQ b+24(FP), AX
 	MOVQ c+40(FP), CX
 	MOVQ ldc+48(FP), DX
@@ -12933,22 +13052,25 @@ offsetsingle:
 	JMP              end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	LEAQ (R12)(R9*2), R13
-	ADDQ R9, R13
-	MOVQ SI, R14
-	SHRQ $0x02, R14
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	IMUL3Q $0x0e, R9, R14
+	ADDQ   DI, R14
+	MOVQ   SI, R15
+	SHRQ   $0x02, R15
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX          (R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       (R14)
+	MOVLQSX          (R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST (DI), Z0, Z1
 	VFMADD231PS.BCST (DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST (DI)(R9*2), Z0, Z3
@@ -12963,8 +13085,9 @@ rowloop:
 	VFMADD231PS.BCST (R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST (R13), Z0, Z13
 	VFMADD231PS.BCST (R13)(R9*1), Z0, Z14
-	MOVLQSX          4(R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       64(R14)
+	MOVLQSX          4(R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST 4(DI), Z0, Z1
 	VFMADD231PS.BCST 4(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 4(DI)(R9*2), Z0, Z3
@@ -12979,8 +13102,9 @@ rowloop:
 	VFMADD231PS.BCST 4(R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST 4(R13), Z0, Z13
 	VFMADD231PS.BCST 4(R13)(R9*1), Z0, Z14
-	MOVLQSX          8(R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       128(R14)
+	MOVLQSX          8(R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST 8(DI), Z0, Z1
 	VFMADD231PS.BCST 8(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 8(DI)(R9*2), Z0, Z3
@@ -12995,8 +13119,9 @@ rowloop:
 	VFMADD231PS.BCST 8(R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST 8(R13), Z0, Z13
 	VFMADD231PS.BCST 8(R13)(R9*1), Z0, Z14
-	MOVLQSX          12(R8), R15
-	VMOVUPS          (AX)(R15*4), Z0
+	PREFETCHT1       192(R14)
+	MOVLQSX          12(R8), BP
+	VMOVUPS          (AX)(BP*4), Z0
 	VFMADD231PS.BCST 12(DI), Z0, Z1
 	VFMADD231PS.BCST 12(DI)(R9*1), Z0, Z2
 	VFMADD231PS.BCST 12(DI)(R9*2), Z0, Z3
@@ -13011,13 +13136,14 @@ rowloop:
 	VFMADD231PS.BCST 12(R12)(R9*2), Z0, Z12
 	VFMADD231PS.BCST 12(R13), Z0, Z13
 	VFMADD231PS.BCST 12(R13)(R9*1), Z0, Z14
+	ADDQ             $+256, R14
 	ADDQ             $+16, DI
 	ADDQ             $+16, R10
 	ADDQ             $+16, R11
 	ADDQ             $+16, R12
 	ADDQ             $+16, R13
 	ADDQ             $+16, R8
-	DECQ             R14
+	DECQ             R15
 	JNE              rowloop
 
 rowrest:
@@ -13441,39 +13567,43 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R8
-	MOVQ DX, R8
-	SHRQ $0x02, R8
-	JEQ  rowrest
+	SHLQ   $0x02, R8
+	IMUL3Q $0x01, R8, R8
+	ADDQ   SI, R8
+	MOVQ   DX, R9
+	SHRQ   $0x02, R9
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (DI), R9
-	VMOVUPS      (AX)(R9*4), Z0
-	VMOVUPS      64(AX)(R9*4), Z1
+	PREFETCHT1   (R8)
+	MOVLQSX      (DI), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
 	VBROADCASTSS (SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	MOVLQSX      4(DI), R9
-	VMOVUPS      (AX)(R9*4), Z0
-	VMOVUPS      64(AX)(R9*4), Z1
+	MOVLQSX      4(DI), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
 	VBROADCASTSS 4(SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	MOVLQSX      8(DI), R9
-	VMOVUPS      (AX)(R9*4), Z0
-	VMOVUPS      64(AX)(R9*4), Z1
+	MOVLQSX      8(DI), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
 	VBROADCASTSS 8(SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
-	MOVLQSX      12(DI), R9
-	VMOVUPS      (AX)(R9*4), Z0
-	VMOVUPS      64(AX)(R9*4), Z1
+	MOVLQSX      12(DI), R10
+	VMOVUPS      (AX)(R10*4), Z0
+	VMOVUPS      64(AX)(R10*4), Z1
 	VBROADCASTSS 12(SI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
+	ADDQ         $+64, R8
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
-	DECQ         R8
+	DECQ         R9
 	JNE          rowloop
 
 rowrest:
@@ -13758,51 +13888,55 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x02, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	PREFETCHT1   (R10)
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
 	VBROADCASTSS (DI)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	MOVLQSX      4(R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
 	VBROADCASTSS 4(DI)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	MOVLQSX      8(R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
 	VBROADCASTSS 8(DI)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
-	MOVLQSX      12(R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
 	VBROADCASTSS 12(DI)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z5
 	VFMADD231PS  Z1, Z2, Z6
+	ADDQ         $+64, R10
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          rowloop
 
 rowrest:
@@ -14151,15 +14285,18 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	MOVQ SI, R10
-	SHRQ $0x02, R10
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	IMUL3Q $0x03, R9, R10
+	ADDQ   DI, R10
+	MOVQ   SI, R11
+	SHRQ   $0x02, R11
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	PREFETCHT1   (R10)
+	MOVLQSX      (R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14169,9 +14306,9 @@ rowloop:
 	VBROADCASTSS (DI)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	MOVLQSX      4(R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	MOVLQSX      4(R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14181,9 +14318,9 @@ rowloop:
 	VBROADCASTSS 4(DI)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	MOVLQSX      8(R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	MOVLQSX      8(R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14193,9 +14330,9 @@ rowloop:
 	VBROADCASTSS 8(DI)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	MOVLQSX      12(R8), R11
-	VMOVUPS      (AX)(R11*4), Z0
-	VMOVUPS      64(AX)(R11*4), Z1
+	MOVLQSX      12(R8), R12
+	VMOVUPS      (AX)(R12*4), Z0
+	VMOVUPS      64(AX)(R12*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14205,9 +14342,10 @@ rowloop:
 	VBROADCASTSS 12(DI)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
+	ADDQ         $+64, R10
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          rowloop
 
 rowrest:
@@ -14620,17 +14758,20 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x04, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14643,9 +14784,9 @@ rowloop:
 	VBROADCASTSS (R10), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14658,9 +14799,9 @@ rowloop:
 	VBROADCASTSS 4(R10), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14673,9 +14814,9 @@ rowloop:
 	VBROADCASTSS 8(R10), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -14688,10 +14829,11 @@ rowloop:
 	VBROADCASTSS 12(R10), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
+	ADDQ         $+64, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -15169,17 +15311,20 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x05, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15195,9 +15340,10 @@ rowloop:
 	VBROADCASTSS (R10)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	PREFETCHT1   64(R11)
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15213,9 +15359,9 @@ rowloop:
 	VBROADCASTSS 4(R10)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15231,9 +15377,9 @@ rowloop:
 	VBROADCASTSS 8(R10)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15249,10 +15395,11 @@ rowloop:
 	VBROADCASTSS 12(R10)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
+	ADDQ         $+128, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -15794,17 +15941,20 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	MOVQ SI, R11
-	SHRQ $0x02, R11
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	IMUL3Q $0x06, R9, R11
+	ADDQ   DI, R11
+	MOVQ   SI, R12
+	SHRQ   $0x02, R12
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	PREFETCHT1   (R11)
+	MOVLQSX      (R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15823,9 +15973,10 @@ rowloop:
 	VBROADCASTSS (R10)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	MOVLQSX      4(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	PREFETCHT1   64(R11)
+	MOVLQSX      4(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15844,9 +15995,9 @@ rowloop:
 	VBROADCASTSS 4(R10)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	MOVLQSX      8(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	MOVLQSX      8(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15865,9 +16016,9 @@ rowloop:
 	VBROADCASTSS 8(R10)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	MOVLQSX      12(R8), R12
-	VMOVUPS      (AX)(R12*4), Z0
-	VMOVUPS      64(AX)(R12*4), Z1
+	MOVLQSX      12(R8), R13
+	VMOVUPS      (AX)(R13*4), Z0
+	VMOVUPS      64(AX)(R13*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -15886,10 +16037,11 @@ rowloop:
 	VBROADCASTSS 12(R10)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
+	ADDQ         $+128, R11
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          rowloop
 
 rowrest:
@@ -16495,19 +16647,22 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	MOVQ SI, R12
-	SHRQ $0x02, R12
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	IMUL3Q $0x07, R9, R12
+	ADDQ   DI, R12
+	MOVQ   SI, R13
+	SHRQ   $0x02, R13
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	PREFETCHT1   (R12)
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -16529,9 +16684,10 @@ rowloop:
 	VBROADCASTSS (R11), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	MOVLQSX      4(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	PREFETCHT1   64(R12)
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -16553,9 +16709,9 @@ rowloop:
 	VBROADCASTSS 4(R11), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	MOVLQSX      8(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -16577,9 +16733,9 @@ rowloop:
 	VBROADCASTSS 8(R11), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	MOVLQSX      12(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -16601,11 +16757,12 @@ rowloop:
 	VBROADCASTSS 12(R11), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
+	ADDQ         $+128, R12
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R8
-	DECQ         R12
+	DECQ         R13
 	JNE          rowloop
 
 rowrest:
@@ -17276,19 +17433,22 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	MOVQ SI, R12
-	SHRQ $0x02, R12
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	IMUL3Q $0x08, R9, R12
+	ADDQ   DI, R12
+	MOVQ   SI, R13
+	SHRQ   $0x02, R13
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	PREFETCHT1   (R12)
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -17313,9 +17473,10 @@ rowloop:
 	VBROADCASTSS (R11)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	MOVLQSX      4(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	PREFETCHT1   64(R12)
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -17340,9 +17501,9 @@ rowloop:
 	VBROADCASTSS 4(R11)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	MOVLQSX      8(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -17367,9 +17528,9 @@ rowloop:
 	VBROADCASTSS 8(R11)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	MOVLQSX      12(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -17394,11 +17555,12 @@ rowloop:
 	VBROADCASTSS 12(R11)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
+	ADDQ         $+128, R12
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R8
-	DECQ         R12
+	DECQ         R13
 	JNE          rowloop
 
 rowrest:
@@ -18137,19 +18299,22 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	MOVQ SI, R12
-	SHRQ $0x02, R12
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	IMUL3Q $0x09, R9, R12
+	ADDQ   DI, R12
+	MOVQ   SI, R13
+	SHRQ   $0x02, R13
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	PREFETCHT1   (R12)
+	MOVLQSX      (R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -18177,9 +18342,10 @@ rowloop:
 	VBROADCASTSS (R11)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	MOVLQSX      4(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	PREFETCHT1   64(R12)
+	MOVLQSX      4(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -18207,9 +18373,10 @@ rowloop:
 	VBROADCASTSS 4(R11)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	MOVLQSX      8(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	PREFETCHT1   128(R12)
+	MOVLQSX      8(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -18237,9 +18404,9 @@ rowloop:
 	VBROADCASTSS 8(R11)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
-	MOVLQSX      12(R8), R13
-	VMOVUPS      (AX)(R13*4), Z0
-	VMOVUPS      64(AX)(R13*4), Z1
+	MOVLQSX      12(R8), R14
+	VMOVUPS      (AX)(R14*4), Z0
+	VMOVUPS      64(AX)(R14*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -18267,11 +18434,12 @@ rowloop:
 	VBROADCASTSS 12(R11)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z19
 	VFMADD231PS  Z1, Z2, Z20
+	ADDQ         $+192, R12
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R8
-	DECQ         R12
+	DECQ         R13
 	JNE          rowloop
 
 rowrest:
@@ -19074,21 +19242,24 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	MOVQ SI, R13
-	SHRQ $0x02, R13
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	IMUL3Q $0x0a, R9, R13
+	ADDQ   DI, R13
+	MOVQ   SI, R14
+	SHRQ   $0x02, R14
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   (R13)
+	MOVLQSX      (R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -19119,9 +19290,10 @@ rowloop:
 	VBROADCASTSS (R12), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	MOVLQSX      4(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   64(R13)
+	MOVLQSX      4(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -19152,9 +19324,10 @@ rowloop:
 	VBROADCASTSS 4(R12), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	MOVLQSX      8(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   128(R13)
+	MOVLQSX      8(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -19185,9 +19358,9 @@ rowloop:
 	VBROADCASTSS 8(R12), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
-	MOVLQSX      12(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	MOVLQSX      12(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -19218,12 +19391,13 @@ rowloop:
 	VBROADCASTSS 12(R12), Z2
 	VFMADD231PS  Z0, Z2, Z21
 	VFMADD231PS  Z1, Z2, Z22
+	ADDQ         $+192, R13
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
 	ADDQ         $+16, R8
-	DECQ         R13
+	DECQ         R14
 	JNE          rowloop
 
 rowrest:
@@ -20091,21 +20265,24 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	MOVQ SI, R13
-	SHRQ $0x02, R13
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	IMUL3Q $0x0b, R9, R13
+	ADDQ   DI, R13
+	MOVQ   SI, R14
+	SHRQ   $0x02, R14
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   (R13)
+	MOVLQSX      (R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -20139,9 +20316,10 @@ rowloop:
 	VBROADCASTSS (R12)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	MOVLQSX      4(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   64(R13)
+	MOVLQSX      4(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -20175,9 +20353,10 @@ rowloop:
 	VBROADCASTSS 4(R12)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	MOVLQSX      8(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   128(R13)
+	MOVLQSX      8(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -20211,9 +20390,9 @@ rowloop:
 	VBROADCASTSS 8(R12)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
-	MOVLQSX      12(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	MOVLQSX      12(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -20247,12 +20426,13 @@ rowloop:
 	VBROADCASTSS 12(R12)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z23
 	VFMADD231PS  Z1, Z2, Z24
+	ADDQ         $+192, R13
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
 	ADDQ         $+16, R8
-	DECQ         R13
+	DECQ         R14
 	JNE          rowloop
 
 rowrest:
@@ -21184,21 +21364,24 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	MOVQ SI, R13
-	SHRQ $0x02, R13
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	IMUL3Q $0x0c, R9, R13
+	ADDQ   DI, R13
+	MOVQ   SI, R14
+	SHRQ   $0x02, R14
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   (R13)
+	MOVLQSX      (R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -21235,9 +21418,10 @@ rowloop:
 	VBROADCASTSS (R12)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	MOVLQSX      4(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   64(R13)
+	MOVLQSX      4(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -21274,9 +21458,10 @@ rowloop:
 	VBROADCASTSS 4(R12)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	MOVLQSX      8(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	PREFETCHT1   128(R13)
+	MOVLQSX      8(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -21313,9 +21498,9 @@ rowloop:
 	VBROADCASTSS 8(R12)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
-	MOVLQSX      12(R8), R14
-	VMOVUPS      (AX)(R14*4), Z0
-	VMOVUPS      64(AX)(R14*4), Z1
+	MOVLQSX      12(R8), R15
+	VMOVUPS      (AX)(R15*4), Z0
+	VMOVUPS      64(AX)(R15*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -21352,12 +21537,13 @@ rowloop:
 	VBROADCASTSS 12(R12)(R9*2), Z2
 	VFMADD231PS  Z0, Z2, Z25
 	VFMADD231PS  Z1, Z2, Z26
+	ADDQ         $+192, R13
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
 	ADDQ         $+16, R8
-	DECQ         R13
+	DECQ         R14
 	JNE          rowloop
 
 rowrest:
@@ -21767,7 +21953,7 @@ written:
 
 // func tile13x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-96
+TEXT ·tile13x2AVX512(SB), NOSPLIT, $8-96
 	MOVQ b+24(FP), AX
 	MOVQ c+40(FP), CX
 	MOVQ ldc+48(FP), DX
@@ -22353,23 +22539,26 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	LEAQ (R12)(R9*2), R13
-	ADDQ R9, R13
-	MOVQ SI, R14
-	SHRQ $0x02, R14
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	IMUL3Q $0x0d, R9, R14
+	ADDQ   DI, R14
+	MOVQ   SI, R15
+	SHRQ   $0x02, R15
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   (R14)
+	MOVLQSX      (R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -22409,9 +22598,10 @@ rowloop:
 	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	MOVLQSX      4(R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   64(R14)
+	MOVLQSX      4(R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -22451,9 +22641,10 @@ rowloop:
 	VBROADCASTSS 4(R13), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	MOVLQSX      8(R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   128(R14)
+	MOVLQSX      8(R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -22493,9 +22684,10 @@ rowloop:
 	VBROADCASTSS 8(R13), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
-	MOVLQSX      12(R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   192(R14)
+	MOVLQSX      12(R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -22535,13 +22727,14 @@ rowloop:
 	VBROADCASTSS 12(R13), Z2
 	VFMADD231PS  Z0, Z2, Z27
 	VFMADD231PS  Z1, Z2, Z28
+	ADDQ         $+256, R14
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
 	ADDQ         $+16, R13
 	ADDQ         $+16, R8
-	DECQ         R14
+	DECQ         R15
 	JNE          rowloop
 
 rowrest:
@@ -22979,7 +23172,7 @@ written:
 
 // func tile14x2AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-96
+TEXT ·tile14x2AVX512(SB), NOSPLIT, $8-96
 	MOVQ b+24(FP), AX
 	MOVQ c+40(FP), CX
 	MOVQ ldc+48(FP), DX
@@ -23602,23 +23795,26 @@ offsetsingle:
 	JMP          end
 
 unpacked:
-	SHLQ $0x02, R9
-	LEAQ (DI)(R9*2), R10
-	ADDQ R9, R10
-	LEAQ (R10)(R9*2), R11
-	ADDQ R9, R11
-	LEAQ (R11)(R9*2), R12
-	ADDQ R9, R12
-	LEAQ (R12)(R9*2), R13
-	ADDQ R9, R13
-	MOVQ SI, R14
-	SHRQ $0x02, R14
-	JEQ  rowrest
+	SHLQ   $0x02, R9
+	LEAQ   (DI)(R9*2), R10
+	ADDQ   R9, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	IMUL3Q $0x0e, R9, R14
+	ADDQ   DI, R14
+	MOVQ   SI, R15
+	SHRQ   $0x02, R15
+	JEQ    rowrest
 
 rowloop:
-	MOVLQSX      (R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   (R14)
+	MOVLQSX      (R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -23661,9 +23857,10 @@ rowloop:
 	VBROADCASTSS (R13)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	MOVLQSX      4(R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   64(R14)
+	MOVLQSX      4(R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS 4(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -23706,9 +23903,10 @@ rowloop:
 	VBROADCASTSS 4(R13)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	MOVLQSX      8(R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   128(R14)
+	MOVLQSX      8(R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS 8(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -23751,9 +23949,10 @@ rowloop:
 	VBROADCASTSS 8(R13)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
-	MOVLQSX      12(R8), R15
-	VMOVUPS      (AX)(R15*4), Z0
-	VMOVUPS      64(AX)(R15*4), Z1
+	PREFETCHT1   192(R14)
+	MOVLQSX      12(R8), BP
+	VMOVUPS      (AX)(BP*4), Z0
+	VMOVUPS      64(AX)(BP*4), Z1
 	VBROADCASTSS 12(DI), Z2
 	VFMADD231PS  Z0, Z2, Z3
 	VFMADD231PS  Z1, Z2, Z4
@@ -23796,13 +23995,14 @@ rowloop:
 	VBROADCASTSS 12(R13)(R9*1), Z2
 	VFMADD231PS  Z0, Z2, Z29
 	VFMADD231PS  Z1, Z2, Z30
+	ADDQ         $+256, R14
 	ADDQ         $+16, DI
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
 	ADDQ         $+16, R13
 	ADDQ         $+16, R8
-	DECQ         R14
+	DECQ         R15
 	JNE          rowloop
 
 rowrest:

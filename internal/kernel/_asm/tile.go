@@ -31,6 +31,7 @@ type tileKernel struct {
 
 	stride reg.Register   // of A's rows, in bytes; 0 if A is packed
 	bases  []reg.Register // of every third row of A, if it isn't packed
+	next   reg.Register   // in the rows after this tile's, which the next tile reads
 
 	acc       [][]reg.VecVirtual // by row and vector
 	row       []reg.VecVirtual   // of B
@@ -197,16 +198,32 @@ func (t *tileKernel) beginRows() {
 		ADDQ(t.stride, base)
 		t.bases = append(t.bases, base)
 	}
+	if !t.s.only {
+		t.next = GP64()
+		IMUL3Q(Imm(uint64(t.rows)), t.stride, t.next)
+		ADDQ(t.a, t.next)
+	}
 }
 
 func (t *tileKernel) advanceRows(steps int) {
+	if t.next != nil && steps == unroll {
+		ADDQ(I32(int32(64*t.nextLines())), t.next)
+	}
 	for _, base := range t.bases {
 		ADDQ(I32(int32(4*steps)), base)
 	}
 	ADDQ(I32(int32(4*steps)), t.offsets)
 }
 
-func (t *tileKernel) rowStep(u int, _ bool) {
+// nextLines is how many cache lines of the next tile's rows are prefetched in an iteration, so that
+// all are in the end: where the depth isn't cut, the rows lie one after another. Processors follow
+// fewer rows than a tile has on their own.
+func (t *tileKernel) nextLines() int { return (4*t.rows*unroll + 63) / 64 }
+
+func (t *tileKernel) rowStep(u int, ahead bool) {
+	if ahead && t.next != nil && u < t.nextLines() {
+		PREFETCHT1(Mem{Base: t.next, Disp: 64 * u})
+	}
 	t.loadOffset(u)
 	t.multiply(func(i int) Mem {
 		a := Mem{Base: t.bases[i/baseRows], Disp: 4 * u}
