@@ -31,6 +31,7 @@ type Norm[T Float] struct {
 	sums, squares           []float64 // leaves of x: Σx and Σ(x - mp)²
 	dsums, products         []float64 // leaves of dy: Σdy and Σdy·(x - m)
 	first, second           []float64 // of each set: Σ w·dy and Σ w·dy·(x - m)
+	slope, level            []float64 // of each set: b and c of BackwardData, for the mean rounded to T
 
 	part                      *Part
 	setDsums, setProducts     []float64 // leaves of dy of all images that have a part in a set of the part
@@ -57,7 +58,7 @@ func NewNorm[T Float](s NormShape) *Norm[T] {
 	for _, leaves := range []*[]float64{&n.sums, &n.squares, &n.dsums, &n.products} {
 		*leaves = make([]float64, planes)
 	}
-	for _, numbers := range []*[]float64{&n.mean, &n.variance, &n.inverse, &n.first, &n.second} {
+	for _, numbers := range []*[]float64{&n.mean, &n.variance, &n.inverse, &n.first, &n.second, &n.slope, &n.level} {
 		*numbers = make([]float64, s.sets())
 	}
 	n.leafShard, n.applyShard = n.leaves, n.apply
@@ -90,6 +91,23 @@ func (n *Norm[T]) setSize() float64 {
 		return float64(n.part.Total(n.Batch) * n.Plane)
 	}
 	return float64(n.Channels / n.Groups * n.Plane)
+}
+
+// setOfChannel is setOf for a plane whose channel is known: a division costs as much as a small
+// plane.
+func (s NormShape) setOfChannel(plane, channel int) int {
+	if s.Groups == 0 {
+		return channel
+	}
+	return s.setOf(plane)
+}
+
+// nextChannel returns the channel of the plane after one of the given channel.
+func (s NormShape) nextChannel(channel int) int {
+	if channel+1 == s.Channels {
+		return 0
+	}
+	return channel + 1
 }
 
 // eachPlane runs a shard function over all planes.
@@ -222,8 +240,8 @@ func (n *Norm[T]) apply(worker, shard int) {
 	}
 	k := &n.workers.of(worker).constants
 	k[3], k[4] = n.limits.Least, n.limits.Most
-	for i := from; i < to; i++ {
-		s, c := n.setOf(i), i%n.Channels
+	for i, c := from, from%n.Channels; i < to; i, c = i+1, n.nextChannel(c) {
+		s := n.setOfChannel(i, c)
 		scale := float64(n.weight[c]) * n.inverse[s]
 		mean := T(n.mean[s])
 		shift := T(float64(n.bias[c]) - float64((n.mean[s]-float64(mean))*scale))

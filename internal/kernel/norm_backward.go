@@ -43,8 +43,8 @@ func (n *Norm[T]) dleaves(worker, shard int) {
 	from, to := n.planesOf(shard)
 	k, s := n.passes(), n.workers.of(worker)
 	k.rowSums(operands[T]{a: n.dy[from*n.Plane : to*n.Plane], sums: n.dsums[from:to], unit: n.Plane})
-	for i := from; i < to; i++ {
-		n.products[i] = k.productsAbout(n.plane(n.dy, i), n.plane(n.x, i), n.mean[n.setOf(i)], &s.lanes)
+	for i, c := from, from%n.Channels; i < to; i, c = i+1, n.nextChannel(c) {
+		n.products[i] = k.productsAbout(n.plane(n.dy, i), n.plane(n.x, i), n.mean[n.setOfChannel(i, c)], &s.lanes)
 	}
 }
 
@@ -82,20 +82,22 @@ func (n *Norm[T]) BackwardData(x, weight, dy, dx []T) {
 		n.first[s] += float64(w * sum)
 		n.second[s] += float64(w * n.setProducts[i])
 	}
+	size := n.setSize()
+	for s, r := range n.inverse {
+		n.slope[s] = -r * r * r * n.second[s] / size
+		n.level[s] = float64(n.slope[s]*(float64(T(n.mean[s]))-n.mean[s])) - r*n.first[s]/size
+	}
 	n.x, n.weight, n.dy, n.dx = x, weight, dy, dx
 	n.eachPlane(n.dataShard)
 }
 
 func (n *Norm[T]) data(worker, shard int) {
-	size := n.setSize()
 	from, to := n.planesOf(shard)
 	apply, k := n.passes().normPlaneBackward, &n.workers.of(worker).constants
-	for i := from; i < to; i++ {
-		s := n.setOf(i)
-		r, mean := n.inverse[s], T(n.mean[s])
-		slope := -r * r * r * n.second[s] / size
-		level := float64(slope*(float64(mean)-n.mean[s])) - r*n.first[s]/size
-		k[0], k[1], k[2], k[3] = T(r*float64(n.weight[i%n.Channels])), T(slope), mean, T(level)
+	for i, c := from, from%n.Channels; i < to; i, c = i+1, n.nextChannel(c) {
+		s := n.setOfChannel(i, c)
+		k[0], k[1] = T(n.inverse[s]*float64(n.weight[c])), T(n.slope[s])
+		k[2], k[3] = T(n.mean[s]), T(n.level[s])
 		apply(operands[T]{a: n.plane(n.dy, i), b: n.plane(n.x, i), c: n.plane(n.dx, i), k: k})
 	}
 }
@@ -121,8 +123,8 @@ func (n *Norm[T]) BackwardDataFrozen(weight, variance, dy, dx []T) {
 func (n *Norm[T]) frozen(worker, shard int) {
 	from, to := n.planesOf(shard)
 	apply, factor := n.passes().scaleRows, n.workers.of(worker).constants[:1]
-	for i := from; i < to; i++ {
-		factor[0] = T(float64(n.weight[i%n.Channels]) * n.inverse[n.setOf(i)])
+	for i, c := from, from%n.Channels; i < to; i, c = i+1, n.nextChannel(c) {
+		factor[0] = T(float64(n.weight[c]) * n.inverse[n.setOfChannel(i, c)])
 		apply(operands[T]{a: n.plane(n.dy, i), b: n.plane(n.dx, i), ofRow: factor, unit: n.Plane})
 	}
 }

@@ -80,13 +80,12 @@ func sumOf[T Float](x []T) float64 {
 }
 
 // fold sums the lanes: it adds the upper half to the lower half until one is left.
-func fold(lanes *[sumLanes]float64) float64 {
-	for n := sumLanes / 2; n > 0; n /= 2 {
-		for i := range n {
-			lanes[i] += lanes[n+i]
-		}
-	}
-	return lanes[0]
+func fold(l *[sumLanes]float64) float64 {
+	a := (l[0] + l[8]) + (l[4] + l[12])
+	b := (l[1] + l[9]) + (l[5] + l[13])
+	c := (l[2] + l[10]) + (l[6] + l[14])
+	d := (l[3] + l[11]) + (l[7] + l[15])
+	return (a + c) + (b + d)
 }
 
 // AddRows sums the rows of a (rows, columns) table.
