@@ -74,6 +74,26 @@ func (b BatchNorm) lowerClip(l *Lowering, low, high float64) (*G.Node, error) {
 		})
 }
 
+// lowerAddReLU is Lower followed by a sum with another value and a rectifier. It is one op in
+// training.
+func (b BatchNorm) lowerAddReLU(l *Lowering) (*G.Node, error) {
+	other := l.Inputs[1]
+	return b.lower(l,
+		func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+			return ops.BatchNormAddReLU(x, weight, bias, other, eps)
+		},
+		func(x, weight, bias, mean, variance *G.Node, eps float64) (*G.Node, error) {
+			y, err := ops.FrozenBatchNorm(x, weight, bias, mean, variance, eps)
+			if err != nil {
+				return nil, err
+			}
+			if y, err = ops.Add(y, other); err != nil {
+				return nil, err
+			}
+			return ops.ReLU(y)
+		})
+}
+
 func (b BatchNorm) lower(
 	l *Lowering,
 	trained func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error),

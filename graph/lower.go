@@ -58,13 +58,12 @@ func (m *Model) lower(n int, how lowering) (*symbolic, error) {
 }
 
 func (s *symbolic) lowerGroup(g group, training bool) error {
-	first, last := g.nodes[0], g.nodes[len(g.nodes)-1]
-	l := &Lowering{Training: training, RNG: s.rng, node: first, paramNode: s.param}
-	for _, in := range first.Inputs {
+	l := &Lowering{Training: training, RNG: s.rng, node: g.nodes[0], paramNode: s.param}
+	for _, in := range g.inputs() {
 		l.Inputs = append(l.Inputs, s.values[in])
 	}
 	out, err := g.lower(l)
-	s.values[last] = out
+	s.values[g.last()] = out
 	s.estimates = append(s.estimates, l.estimates...)
 	return err
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"slices"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
@@ -19,11 +20,12 @@ var passes = []pass{
 	{"affine-relu", fuseAffineReLU, false},
 	{"batchnorm-relu", fuseBatchNormReLU, false},
 	{"batchnorm-clip", fuseBatchNormClip, false},
+	{"batchnorm-add-relu", fuseBatchNormAddReLU, false},
 }
 
 // A pass fuses the first nodes of a chain into one op: fuse returns how many, and how to lower
 // them, or 0 if the pass doesn't match. In a chain each node is the only reader of the one before
-// it.
+// it; a sum in it reads other values, too.
 type pass struct {
 	name string
 	fuse func(chain []*Node) (n int, lower lowerFunc)
@@ -31,7 +33,7 @@ type pass struct {
 }
 
 // A lowerFunc adds ops to a symbolic graph, like [Layer.Lower], with the parameters of the group's
-// first node.
+// first node and all that the group reads from outside.
 type lowerFunc func(l *Lowering) (*G.Node, error)
 
 // A group is a chain of nodes fused by a pass, or a single node.
@@ -45,29 +47,35 @@ type group struct {
 // longestChain is the number of nodes that a pass may look at.
 const longestChain = 3
 
-// fuse groups the nodes up to the logits by the passes that match. Set twice if the graph will be
-// differentiated twice.
+// fuse groups the nodes up to the logits by the passes that match, in the order in which they are
+// computed. Set twice if the graph will be differentiated twice.
 func (m *Model) fuse(twice bool) (groups []group) {
+	place := map[*Node]int{}
+	for i, n := range m.hidden() {
+		place[n] = i
+	}
 	grouped := map[*Node]bool{}
 	for _, n := range m.hidden() {
 		if grouped[n] {
 			continue
 		}
-		g := fuseFirst(m.chain(n), twice)
+		g := fuseFirst(m.chain(n, grouped), twice)
 		for _, member := range g.nodes {
 			grouped[member] = true
 		}
 		groups = append(groups, g)
 	}
+	slices.SortFunc(groups, func(a, b group) int { return place[a.turn()] - place[b.turn()] })
 	return groups
 }
 
-// chain returns a node and the following ones that are each other's only readers, up to the logits.
-func (m *Model) chain(n *Node) []*Node {
+// chain returns a node and the following ones that are each other's only readers, up to the logits
+// or a node of another group.
+func (m *Model) chain(n *Node, grouped map[*Node]bool) []*Node {
 	chain := []*Node{n}
 	for len(chain) < longestChain && n != m.head.logits && len(n.readers) == 1 {
 		n = n.readers[0]
-		if len(n.Inputs) != 1 {
+		if _, sum := n.Layer.(Add); grouped[n] || len(n.Inputs) != 1 && !sum {
 			break
 		}
 		chain = append(chain, n)
@@ -95,6 +103,29 @@ func asDeclared(nodes []*Node) (groups []group) {
 		groups = append(groups, alone(n))
 	}
 	return groups
+}
+
+func (g group) last() *Node { return g.nodes[len(g.nodes)-1] }
+
+// turn returns the node in whose place the group is computed: the first, or the last if the group
+// reads other values than the first node does, which may be computed in between.
+func (g group) turn() *Node {
+	if len(g.inputs()) > len(g.nodes[0].Inputs) {
+		return g.last()
+	}
+	return g.nodes[0]
+}
+
+// inputs returns the nodes outside the group that it reads, those of the first node first.
+func (g group) inputs() (outside []*Node) {
+	for _, n := range g.nodes {
+		for _, in := range n.Inputs {
+			if !slices.Contains(g.nodes, in) {
+				outside = append(outside, in)
+			}
+		}
+	}
+	return outside
 }
 
 // name joins the names of the nodes: "conv1+relu1+pool1".
@@ -177,6 +208,20 @@ func fuseBatchNormClip(chain []*Node) (int, lowerFunc) {
 		return 0, nil
 	}
 	return 2, func(l *Lowering) (*G.Node, error) { return norm.lowerClip(l, clip.Min, clip.Max) }
+}
+
+// fuseBatchNormAddReLU fuses the sum of two values and a rectifier into a batch normalization. The
+// group is computed in the place of the sum, so the gradient of what it normalizes may have another
+// place among those of other readers; of two gradients the sum has the same bits in either order.
+func fuseBatchNormAddReLU(chain []*Node) (int, lowerFunc) {
+	norm, ok := chain[0].Layer.(BatchNorm)
+	if _, sum := next[Add](chain); !ok || norm.Frozen || !sum || len(chain[1].Inputs) != 2 {
+		return 0, nil
+	}
+	if _, relu := next[ReLU](chain[1:]); !relu || len(chain[0].Inputs[0].readers) > 2 {
+		return 0, nil
+	}
+	return 3, norm.lowerAddReLU
 }
 
 // next returns the second layer of a chain if it is of the kind L.

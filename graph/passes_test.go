@@ -44,6 +44,24 @@ func normNet() *graph.Spec {
 		graph.Affine{Units: 8}, graph.BatchNorm{}, graph.ReLU{}, graph.Affine{Units: 6}, graph.Softmax{})
 }
 
+// sumNet has sums of normalized values before a rectifier, and similar ones.
+func sumNet() *graph.Spec {
+	conv := graph.Conv2D{Filters: 8, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}
+	norm := graph.Serial(conv, graph.BatchNorm{})
+	return graph.Sequential("sums", tensor.Shape{2, 9, 8}, graph.He(),
+		conv, graph.BatchNorm{}, graph.ReLU{},
+		graph.Residual(norm, norm), graph.ReLU{}, // both terms could be fused with the sum
+		graph.Branches(graph.Add{}, graph.Serial(), norm), graph.ReLU{},
+		graph.Branches(graph.Add{}, norm, graph.Serial(), conv), graph.ReLU{},
+		graph.Residual(graph.Serial(conv, graph.BatchNorm{Frozen: true})), graph.ReLU{},
+		graph.Residual(norm), graph.Clip{Max: 6},
+		graph.Residual(graph.BatchNorm{}), graph.ReLU{}, // the other term is what the normalization reads
+		// the order in which three gradients are added counts
+		graph.Branches(graph.Concat{}, graph.Tanh{},
+			graph.Serial(graph.Residual(graph.BatchNorm{}, conv), graph.ReLU{})),
+		graph.GlobalAvgPool{}, graph.Affine{Units: 6}, graph.Softmax{})
+}
+
 // clipNet has clippings after each kind of layer, as in networks for mobile devices.
 func clipNet() *graph.Spec {
 	conv := graph.Conv2D{Filters: 16, Kernel: graph.Square(3), Pad: graph.Square(1), NoBias: true}
@@ -77,12 +95,17 @@ func TestPassesFuse(t *testing.T) {
 	assert.Empty(t, fused(fusibleNet(), graph.WithoutFusion()))
 	assert.Empty(t, fused(mixedNet()))
 	assert.Equal(t, []string{
-		"bn1+relu1 batchnorm-relu", "bn2+relu2 batchnorm-relu", "bn3+relu3 batchnorm-relu", "bn6+relu5 batchnorm-relu",
+		"bn1+relu1 batchnorm-relu", "bn2+relu2 batchnorm-relu", "bn3+relu3 batchnorm-relu",
+		"bn4+add1+relu4 batchnorm-add-relu", "bn6+relu5 batchnorm-relu",
 	}, fused(normNet()))
 	assert.Equal(t, []string{
 		"bn1+clip1 batchnorm-clip", "conv2+clip2 conv-clip", "bn2+clip3 batchnorm-clip", "conv4+clip4 conv-clip",
 		"conv5+clip5 conv-clip", "bn3+clip6 batchnorm-clip",
 	}, fused(clipNet()))
+	assert.Equal(t, []string{
+		"bn1+relu1 batchnorm-relu", "bn2+add1+relu2 batchnorm-add-relu", "bn4+add2+relu3 batchnorm-add-relu",
+		"bn8+add6+relu6 batchnorm-add-relu",
+	}, fused(sumNet()))
 	alexnet, err := models.ByName("alexnet")
 	require.NoError(t, err)
 	assert.Equal(t, []string{
@@ -101,8 +124,8 @@ func TestPassesFuse(t *testing.T) {
 
 // TestFusionChangesNoBit trains a model with and without passes, and compares all results.
 func TestFusionChangesNoBit(t *testing.T) {
-	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), clipNet(), smallNet(), models.GradientCheckNet().Spec(),
-		tinyAlexNet()} {
+	for _, spec := range []*graph.Spec{fusibleNet(), normNet(), sumNet(), clipNet(), smallNet(),
+		models.GradientCheckNet().Spec(), tinyAlexNet()} {
 		for _, dt := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 			requireTwins(t, spec, 20, []graph.Option{graph.WithDtype(dt)},
 				[]graph.Option{graph.WithDtype(dt), graph.WithoutFusion()})

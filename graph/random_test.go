@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,6 +77,9 @@ func randomNetwork(r *rapid.T) *Spec {
 
 // addAny adds a layer of any kind that fits what it reads.
 func (s *sketch) addAny(r *rapid.T) {
+	if rapid.IntRange(0, 7).Draw(r, "block") == 0 && s.addBlockEnd(r) {
+		return
+	}
 	for range 20 {
 		choices := variants[rapid.SampledFrom(Kinds()).Draw(r, "kind")]
 		l := rapid.SampledFrom(choices).Draw(r, "layer")
@@ -92,6 +96,24 @@ func (s *sketch) addAny(r *rapid.T) {
 			return
 		}
 	}
+}
+
+// addBlockEnd adds the end of a residual block: a sum with a normalized value, and a rectifier.
+func (s *sketch) addBlockEnd(r *rapid.T) (fits bool) {
+	if !s.add(BatchNorm{}, s.anyValue(r)) {
+		return false
+	}
+	normalized, terms := len(s.names)-1, []int{}
+	for i, shape := range s.shapes {
+		if shape.Eq(s.shapes[normalized]) {
+			terms = append(terms, i)
+		}
+	}
+	pair := []int{normalized, rapid.SampledFrom(terms).Draw(r, "term")}
+	if rapid.Bool().Draw(r, "turned") {
+		slices.Reverse(pair)
+	}
+	return s.add(Add{}, pair...) && s.add(ReLU{}, len(s.names)-1)
 }
 
 // anyValue is mostly the last one, to make chains that the passes fuse.

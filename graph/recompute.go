@@ -221,7 +221,7 @@ func (s *symbolic) recomputedMultiplyAdds() (sum int64) {
 		}
 	}
 	for _, g := range s.groups {
-		if again[g.nodes[len(g.nodes)-1].Name] {
+		if again[g.last().Name] {
 			sum += g.multiplyAdds()
 		}
 	}

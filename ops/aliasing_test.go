@@ -33,7 +33,8 @@ func TestInPlace(t *testing.T) {
 	for _, name := range []string{"ReLU", "dReLU", "dConvReLU2D(stride 1)", "Dropout(rate 0.5)", "dDropout(rate 0.5)",
 		"Flatten", "dFlatten", "dSigmoid", "Add", "dAdd", "Multiply", "dMultiply",
 		"BatchNorm(eps 0.1)", "dBatchNorm(eps 0.1)", "FrozenBatchNorm(eps 0.1)", "dFrozenBatchNorm(eps 0.1)",
-		"BatchNormReLU(eps 0.1)", "dBatchNormReLU(eps 0.1)", "dConvClip2D(stride 1, low -0.25, high 0.5)",
+		"BatchNormReLU(eps 0.1)", "dBatchNormReLU(eps 0.1)", "BatchNormAddReLU(eps 0.1)", "dBatchNormAddReLU(eps 0.1)",
+		"dConvClip2D(stride 1, low -0.25, high 0.5)",
 		"BatchNormClip(eps 0.1, low -0.25, high 0.5)", "dBatchNormClip(eps 0.1, low -0.25, high 0.5)",
 		"FrozenBatchNormClip(eps 0.1, low -0.25, high 0.5)", "dGroupNorm(groups 1, eps 0.1)",
 		"LayerNorm(eps 0.1)", "dLayerNorm(eps 0.1)"} {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -21,23 +22,29 @@ import (
 // so the variance is unbiased: M/(M-1) times the variance that normalizes x, M = N·H·W. Both are
 // computed after y in every run, and have no gradient.
 func BatchNorm(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
-	return batchNormOps("BatchNorm", limiter{}, x, weight, bias, eps)
+	return batchNormOps("BatchNorm", limiter{}, eps, x, weight, bias)
 }
 
 // BatchNormReLU is [BatchNorm] followed by [ReLU] in one pass: the rectifier is applied before the
 // normalized values go to memory. Results and gradients are the same to the bit.
 func BatchNormReLU(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
-	return batchNormOps("BatchNormReLU", rectifier(), x, weight, bias, eps)
+	return batchNormOps("BatchNormReLU", rectifier(), eps, x, weight, bias)
 }
 
 // BatchNormClip is [BatchNorm] followed by [Clip] in one pass; see [BatchNormReLU].
 func BatchNormClip(x, weight, bias *G.Node, eps, low, high float64) (y, mean, variance *G.Node, err error) {
-	return batchNormOps("BatchNormClip", clipper(low, high), x, weight, bias, eps)
+	return batchNormOps("BatchNormClip", clipper(low, high), eps, x, weight, bias)
 }
 
-func batchNormOps(name string, l limiter, x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+// BatchNormAddReLU is [BatchNorm], the sum with other, of x's shape, and [ReLU] in one pass, as at
+// the end of a residual block (He et al. 2015); see [BatchNormReLU].
+func BatchNormAddReLU(x, weight, bias, other *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
+	return batchNormOps("BatchNormAddReLU", rectifier(), eps, x, weight, bias, other)
+}
+
+func batchNormOps(name string, l limiter, eps float64, inputs ...*G.Node) (y, mean, variance *G.Node, err error) {
 	f32, f64 := &batchNorm[float32]{eps: eps, limiter: l}, &batchNorm[float64]{eps: eps, limiter: l}
-	if y, err = apply(name, f32.normalize, f64.normalize, x, weight, bias); err != nil {
+	if y, err = apply(name, f32.normalize, f64.normalize, inputs...); err != nil {
 		return nil, nil, nil, err
 	}
 	if mean, err = apply("BatchMean", f32.mean, f64.mean, y); err != nil {
@@ -57,9 +64,9 @@ type batchNorm[T kernel.Float] struct {
 }
 
 // normalize is a normRule whose sets are the channels: M = N·H·W. With a limiter f, y = f(a) of the
-// normRule's a, so first da = dy·f'(a), which y tells.
+// normRule's a, so first da = dy·f'(a), which y tells. With a fourth input, y = f(a + other).
 func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
-	if err := checkNorm(in, b.eps); err != nil {
+	if err := checkNorm(in[:3], b.eps); err != nil {
 		return rule[T]{}, err
 	}
 	x := in[0]
@@ -75,8 +82,28 @@ func (b *batchNorm[T]) normalize(in []tensor.Shape) (rule[T], error) {
 		r.attributes = l.with(r.attributes)
 		r.forward = func(in [][]T, y []T) { b.kernel().ForwardWithin(limitsOf[T](l), in[0], in[1], in[2], y) }
 		r.epilogue = functionVJP[T](l.Function, x)
-		return r, l.Check()
+		if err := l.Check(); err != nil {
+			return rule[T]{}, err
+		}
 	}
+	if len(in) > 3 {
+		return b.plus(in[3], r)
+	}
+	return r, nil
+}
+
+// plus adds the input other to what the limiter takes: d(other) = da.
+func (b *batchNorm[T]) plus(other tensor.Shape, r rule[T]) (rule[T], error) {
+	if !slices.Equal(other, r.output) {
+		return rule[T]{}, fmt.Errorf("other: got shape %v, want %v like the input", other, r.output)
+	}
+	r.forward = func(in [][]T, y []T) {
+		b.kernel().ForwardAddedWithin(limitsOf[T](b.limiter), in[0], in[1], in[2], in[3], y)
+	}
+	r.alsoInPlace = []int{3}
+	same, again := unchanged[T](other, other), r.again
+	r.vjps = append(r.vjps, same)
+	r.again = func() []vjp[T] { return append(again(), same) }
 	return r, nil
 }
 

@@ -501,6 +501,7 @@ func normCases() []opCase {
 				func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error) {
 					return ops.BatchNormClip(x, weight, bias, eps, lowClip, highClip)
 				}, x, eps)),
+			batchNormAddCase(x, eps),
 			frozenBatchNormCase("FrozenBatchNorm", ops.FrozenBatchNorm, x, eps),
 			rectified(frozenBatchNormCase("FrozenBatchNormReLU", ops.FrozenBatchNormReLU, x, eps)),
 			clipped(frozenBatchNormCase("FrozenBatchNormClip",
@@ -532,6 +533,24 @@ func batchNormCase(
 			return naiveNorm(in[0], in[1], in[2], eps, func(_, c, _ int) int { return c })
 		},
 	}
+}
+
+func batchNormAddCase(x tensor.Shape, eps float64) opCase {
+	c := batchNormCase("BatchNormAddReLU", ops.BatchNorm, x, eps)
+	c.inputs = append(c.inputs, x)
+	c.build = func(_ *G.ExprGraph, in []*G.Node) (*G.Node, error) {
+		y, _, _, err := ops.BatchNormAddReLU(in[0], in[1], in[2], in[3], eps)
+		return y, err
+	}
+	norm := c.naive
+	c.naive = func(in []array) array {
+		sum := norm(in[:3])
+		for i, v := range in[3].data {
+			sum.data[i] += v
+		}
+		return sum
+	}
+	return rectified(c)
 }
 
 // rectified is a case whose op ends with a rectifier.

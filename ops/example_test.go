@@ -659,6 +659,22 @@ func ExampleBatchNormReLU() {
 	// dbias: [2]
 }
 
+func ExampleBatchNormAddReLU() {
+	g := G.NewGraph()
+	x, other := node(g, "x", tensor.Shape{3, 1}, 1, 2, 6), node(g, "other", tensor.Shape{3, 1}, 5, -1, 1)
+	weight, bias := node(g, "weight", tensor.Shape{1}, 10), node(g, "bias", tensor.Shape{1}, 5)
+	y, _, _, err := ops.BatchNormAddReLU(x, weight, bias, other, 1e-5)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	show(y, bias, other)
+	// Output:
+	// y (3, 1): [0.7418 0 19.89]
+	// dbias: [2]
+	// dother: [1 0 1]
+}
+
 func ExampleBatchNormClip() {
 	g := G.NewGraph()
 	x := node(g, "x", tensor.Shape{3, 1}, 1, 2, 6)

@@ -218,6 +218,28 @@ func TestLargeFusedConvolutionsAreTheirParts(t *testing.T) {
 	}
 }
 
+func TestBatchNormAddReLUIsItsParts(t *testing.T) {
+	const eps = 1e-3
+	parts := func(in G.Nodes) (*G.Node, error) {
+		y, _, _, err := BatchNorm(in[0], in[1], in[2], eps)
+		if err != nil {
+			return nil, err
+		}
+		if y, err = Add(y, in[3]); err != nil {
+			return nil, err
+		}
+		return ReLU(y)
+	}
+	for _, x := range []tensor.Shape{{4, 3}, {2, 3, 5, 1}, {17, 5, 7, 6}, {3, 2, 40, 41}} {
+		for _, bad := range []bool{false, true} {
+			compareWithParts(t, []tensor.Shape{x, {x[1]}, {x[1]}, x}, bad, func(in G.Nodes) (*G.Node, error) {
+				y, _, _, err := BatchNormAddReLU(in[0], in[1], in[2], in[3], eps)
+				return y, err
+			}, parts)
+		}
+	}
+}
+
 func TestLimitedBatchNormIsItsParts(t *testing.T) {
 	const eps = 1e-3
 	type trained = func(x, weight, bias *G.Node, eps float64) (y, mean, variance *G.Node, err error)
@@ -293,5 +315,5 @@ func TestAForgottenActivationIsCaught(t *testing.T) {
 			require.ErrorContains(t, err, inputName(i), s.name)
 		}
 	}
-	require.Equal(t, 5, caught)
+	require.Equal(t, 6, caught)
 }

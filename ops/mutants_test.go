@@ -81,6 +81,8 @@ var subjects = []subject{
 		inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
 	{name: "BatchNormClip", build: (&batchNorm[float64]{eps: 1e-3, limiter: clipper(-0.5, 0.75)}).normalize,
 		inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
+	{name: "BatchNormAddReLU", build: (&batchNorm[float64]{eps: 1e-3, limiter: rectifier()}).normalize,
+		inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}, {3, 2, 2, 3}}},
 	{name: "FrozenBatchNorm", build: frozen, inputs: []tensor.Shape{{3, 2, 2, 3}, {2}, {2}}},
 	{name: "GroupNorm", build: groupNorm[float64](2, 1e-3), inputs: []tensor.Shape{{2, 4, 2, 2}, {4}, {4}}},
 	{name: "LayerNorm", build: layerNorm[float64](1e-3), inputs: []tensor.Shape{{2, 4, 2, 3}, {4}, {4}}},

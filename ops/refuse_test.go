@@ -210,6 +210,14 @@ func TestOpsRefuse(t *testing.T) {
 			y, _, _, err := ops.BatchNormReLU(x, f32(4), f32(4), 0)
 			return y, err
 		},
+		"BatchNormAddReLU: other: got shape (4), want ": func() (*G.Node, error) {
+			y, _, _, err := ops.BatchNormAddReLU(x, f32(4), f32(4), f32(4), 1e-5)
+			return y, err
+		},
+		"BatchNormAddReLU: bias: got shape (3), want (4), one for each channel": func() (*G.Node, error) {
+			y, _, _, err := ops.BatchNormAddReLU(x, f32(4), f32(3), x, 1e-5)
+			return y, err
+		},
 		"FrozenBatchNormReLU: mean: got shape (3), want (4), one for each channel": func() (*G.Node, error) {
 			return ops.FrozenBatchNormReLU(x, f32(4), f32(4), f32(3), f32(4), 1e-5)
 		},

@@ -4698,6 +4698,62 @@ end:
 	VZEROUPPER
 	RET
 
+// func normPlaneAddedAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX
+TEXT ·normPlaneAddedAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Y0
+	VMOVUPS      (DX)(DI*1), Y1
+	VBROADCASTSS 16(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+	VBROADCASTSS (SI), Y4
+	VSUBPS       Y4, Y0, Y0
+	VBROADCASTSS 4(SI), Y4
+	VMULPS       Y4, Y0, Y0
+	VBROADCASTSS 8(SI), Y4
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (BX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x08, AX
+	JEQ          end
+	LEAQ         firstLanes<>+0(SB), R8
+	NEGQ         AX
+	VMOVUPS      32(R8)(AX*4), Y0
+	VMASKMOVPS   (CX)(DI*1), Y0, Y1
+	VMASKMOVPS   (DX)(DI*1), Y0, Y2
+	VBROADCASTSS 16(SI), Y3
+	VBROADCASTSS 12(SI), Y4
+	VBROADCASTSS (SI), Y5
+	VSUBPS       Y5, Y1, Y1
+	VBROADCASTSS 4(SI), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS 8(SI), Y5
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y2, Y1, Y1
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y3, Y1
+	VMASKMOVPS   Y1, Y0, (BX)(DI*1)
+
+end:
+	VZEROUPPER
+	RET
+
 // func normPlaneBackwardAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 // Requires: AVX
 TEXT ·normPlaneBackwardAVX2(SB), NOSPLIT, $0-48
@@ -10749,6 +10805,62 @@ part:
 	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z1, Z0
 	VMOVUPS      Z0, K1, (DX)(SI*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normPlaneAddedAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normPlaneAddedAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ k+40(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, AX
+	JLT  part
+
+whole:
+	VMOVUPS      (CX)(DI*1), Z0
+	VMOVUPS      (DX)(DI*1), Z1
+	VBROADCASTSS 16(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS (SI), Z4
+	VSUBPS       Z4, Z0, Z0
+	VBROADCASTSS 4(SI), Z4
+	VMULPS       Z4, Z0, Z0
+	VBROADCASTSS 8(SI), Z4
+	VADDPS       Z4, Z0, Z0
+	VADDPS       Z1, Z0, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (BX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+part:
+	ADDQ         $0x10, AX
+	JEQ          end
+	MOVQ         $-1, R8
+	BZHIQ        AX, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (CX)(DI*1), K1, Z0
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VBROADCASTSS 16(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS (SI), Z4
+	VSUBPS       Z4, Z0, Z0
+	VBROADCASTSS 4(SI), Z4
+	VMULPS       Z4, Z0, Z0
+	VBROADCASTSS 8(SI), Z4
+	VADDPS       Z4, Z0, Z0
+	VADDPS       Z1, Z0, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVUPS      Z0, K1, (BX)(DI*1)
 
 end:
 	VZEROUPPER

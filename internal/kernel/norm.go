@@ -40,6 +40,7 @@ type Norm[T Float] struct {
 	wholeDsums, wholeProducts Whole[float64]
 
 	x, y, dy, dx, weight, bias []T // of the running call
+	other                      []T // what is added before the limits, or nil
 	limits                     Limits[T]
 	workers                    perWorker[normScratch[T]]
 
@@ -141,6 +142,14 @@ func (n *Norm[T]) ForwardWithin(limits Limits[T], x, weight, bias, y []T) {
 	n.normalize(x, weight, bias, y, limits)
 }
 
+// ForwardAddedWithin is ForwardWithin of the sum with other: the limits are those of the sum. y may
+// be x or other.
+func (n *Norm[T]) ForwardAddedWithin(limits Limits[T], x, weight, bias, other, y []T) {
+	n.other = other
+	n.ForwardWithin(limits, x, weight, bias, y)
+	n.other = nil
+}
+
 // ForwardFrozen is Forward with a given mean and variance of each set.
 func (n *Norm[T]) ForwardFrozen(x, weight, bias, mean, variance, y []T) {
 	n.ForwardFrozenWithin(Limits[T]{}, x, weight, bias, mean, variance, y)
@@ -239,13 +248,17 @@ func (n *Norm[T]) apply(worker, shard int) {
 		apply = n.passes().normPlaneWithin
 	}
 	k := &n.workers.of(worker).constants
-	k[3], k[4] = n.limits.Least, n.limits.Most
+	k[3], k[4] = n.limits.bounds()
 	for i, c := from, from%n.Channels; i < to; i, c = i+1, n.nextChannel(c) {
 		s := n.setOfChannel(i, c)
 		scale := float64(n.weight[c]) * n.inverse[s]
 		mean := T(n.mean[s])
 		shift := T(float64(n.bias[c]) - float64((n.mean[s]-float64(mean))*scale))
 		k[0], k[1], k[2] = mean, T(scale), shift
+		if n.other != nil {
+			n.passes().normPlaneAdded(operands[T]{a: n.plane(n.x, i), b: n.plane(n.other, i), c: n.plane(n.y, i), k: k})
+			continue
+		}
 		apply(operands[T]{a: n.plane(n.x, i), b: n.plane(n.y, i), k: k})
 	}
 }
@@ -270,6 +283,14 @@ func normPlaneWithin[T Float](o operands[T]) {
 	mean, factor, shift, least, most, y := o.k[0], o.k[1], o.k[2], o.k[3], o.k[4], o.b[:len(o.a)]
 	for i, v := range o.a {
 		y[i] = min(max(T((v-mean)*factor)+shift, least), most)
+	}
+}
+
+func normPlaneAdded[T Float](o operands[T]) {
+	mean, factor, shift, least, most := o.k[0], o.k[1], o.k[2], o.k[3], o.k[4]
+	other, y := o.b[:len(o.a)], o.c[:len(o.a)]
+	for i, v := range o.a {
+		y[i] = min(max(T((v-mean)*factor)+shift+other[i], least), most)
 	}
 }
 

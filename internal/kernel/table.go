@@ -22,6 +22,7 @@ type table[T Float] struct {
 	squaredErrors            pass[T]
 
 	normPlane, normPlaneWithin pass[T]
+	normPlaneAdded             pass[T]
 	normPlaneBackward          pass[T]
 	squaresAbout               func(x []T, mean float64, lanes *[sumLanes]float64) float64
 	productsAbout              func(dy, x []T, mean float64, lanes *[sumLanes]float64) float64
@@ -76,8 +77,9 @@ func portableTable[T Float]() table[T] {
 		scaleRows: scaleRows[T], dotRows: dotRows[T],
 		fillRows: fillRows[T], maxRows: maxRows[T],
 		binaryCrossEntropy: binaryCrossEntropy[T], squaredErrors: squaredErrors[T],
-		normPlane: normPlane[T], normPlaneWithin: normPlaneWithin[T], normPlaneBackward: normPlaneBackward[T],
-		squaresAbout: squaresAbout[T], productsAbout: productsAbout[T],
+		normPlane: normPlane[T], normPlaneWithin: normPlaneWithin[T], normPlaneAdded: normPlaneAdded[T],
+		normPlaneBackward: normPlaneBackward[T],
+		squaresAbout:      squaresAbout[T], productsAbout: productsAbout[T],
 		sgd: sgd[T], momentum: momentum[T], nesterov: nesterov[T],
 		adaGrad: adaGrad[T], rmsProp: rmsProp[T],
 		adam: adam[T], adamW: adamW[T],

@@ -60,6 +60,7 @@ func avx2Table() table[float32] {
 	t.add, t.multiply = vectorFunc(addAVX2).pass, vectorFunc(multiplyAVX2).pass
 	t.scaleRows, t.dotRows = scaleFunc(scaleRowsAVX2).pass, rowPairFunc(dotRowsAVX2).pass
 	t.normPlane, t.normPlaneWithin = vectorFunc(normPlaneAVX2).pass, vectorFunc(normPlaneWithinAVX2).pass
+	t.normPlaneAdded = vectorFunc(normPlaneAddedAVX2).pass
 	t.normPlaneBackward = vectorFunc(normPlaneBackwardAVX2).pass
 	t.squaresAbout = aboutFunc(squaresAboutAVX2).squares
 	t.productsAbout = aboutFunc(productsAboutAVX2).products
@@ -147,6 +148,7 @@ func avx512Table() table[float32] {
 	t.add, t.multiply = vectorFunc(addAVX512).pass, vectorFunc(multiplyAVX512).pass
 	t.scaleRows, t.dotRows = scaleFunc(scaleRowsAVX512).pass, rowPairFunc(dotRowsAVX512).pass
 	t.normPlane, t.normPlaneWithin = vectorFunc(normPlaneAVX512).pass, vectorFunc(normPlaneWithinAVX512).pass
+	t.normPlaneAdded = vectorFunc(normPlaneAddedAVX512).pass
 	t.normPlaneBackward = vectorFunc(normPlaneBackwardAVX512).pass
 	t.squaresAbout = aboutFunc(squaresAboutAVX512).squares
 	t.productsAbout = aboutFunc(productsAboutAVX512).products

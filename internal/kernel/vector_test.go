@@ -73,6 +73,7 @@ func vectorPasses() []vectorCase {
 		{"multiply", func(t *table[float32]) pass[float32] { return t.multiply }, 3, 0},
 		{"normPlane", func(t *table[float32]) pass[float32] { return t.normPlane }, 2, 0},
 		{"normPlaneWithin", func(t *table[float32]) pass[float32] { return t.normPlaneWithin }, 2, 0},
+		{"normPlaneAdded", func(t *table[float32]) pass[float32] { return t.normPlaneAdded }, 3, 0},
 		{"normPlaneBackward", func(t *table[float32]) pass[float32] { return t.normPlaneBackward }, 3, 0},
 		{"sgd", func(t *table[float32]) pass[float32] { return t.sgd }, 2, 0},
 		{"momentum", func(t *table[float32]) pass[float32] { return t.momentum }, 3, 0},

@@ -27,6 +27,10 @@ func planeNorms(s *simd) {
 	})
 	elements(s, "normPlaneWithin", "normPlane, at least k[3] and at most k[4]", "a", "b",
 		func(in []vec, k func(int) vec) []vec { return []vec{s.min(k(4), s.max(k(3), line(in, k)))} })
+	elements(s, "normPlaneAdded", "c = normPlane(a) + b, at least k[3] and at most k[4]", "ab", "c",
+		func(in []vec, k func(int) vec) []vec {
+			return []vec{s.min(k(4), s.max(k(3), s.add(line(in, k), in[1])))}
+		})
 	elements(s, "normPlaneBackward", "c = k[0]·a + (k[1]·(b - k[2]) + k[3])", "ab", "c",
 		func(in []vec, k func(int) vec) []vec {
 			return []vec{s.add(s.mul(k(0), in[0]), s.add(s.mul(k(1), s.sub(in[1], k(2))), k(3)))}
