@@ -51,7 +51,7 @@ type windows struct {
 	rows, columns []reach
 	in, out       int // pixels of an input plane and of an output plane
 	sideByTwo     int // of square windows of stride 2 inside the input, no padding; 0 for others
-	laidOut       bool
+	laidOut       bool // see hasLayout
 	layout        func() *poolLayout // planned at the first call
 	workspaces    *perWorker[poolWorkspace]
 	perShard      int
