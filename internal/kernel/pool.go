@@ -49,9 +49,9 @@ func (s PoolShape) outPlane() int { return s.OutHeight() * s.OutWidth() }
 type windows struct {
 	PoolShape
 	rows, columns []reach
-	in, out       int // pixels of an input plane and of an output plane
-	sideByTwo     int // of square windows of stride 2 inside the input, no padding; 0 for others
-	laidOut       bool // see hasLayout
+	in, out       int                // pixels of an input plane and of an output plane
+	sideByTwo     int                // of square windows of stride 2 inside the input, no padding; 0 for others
+	laidOut       bool               // see hasLayout
 	layout        func() *poolLayout // planned at the first call
 	workspaces    *perWorker[poolWorkspace]
 	perShard      int
