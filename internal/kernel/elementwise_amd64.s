@@ -4703,8 +4703,8 @@ end:
 TEXT ·normPlaneAddedAVX2(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ c+24(FP), BX
+	MOVQ c+24(FP), DX
+	MOVQ b+16(FP), BX
 	MOVQ k+40(FP), SI
 	XORQ DI, DI
 	SUBQ $0x08, AX
@@ -10815,8 +10815,8 @@ end:
 TEXT ·normPlaneAddedAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ c+24(FP), BX
+	MOVQ c+24(FP), DX
+	MOVQ b+16(FP), BX
 	MOVQ k+40(FP), SI
 	XORQ DI, DI
 	SUBQ $0x10, AX

@@ -256,7 +256,7 @@ func normPlaneAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]
 //go:noescape
 func normPlaneWithinAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normPlaneAddedAVX2 is c = normPlane(a) + b, at least k[3] and at most k[4].
+// normPlaneAddedAVX2 is normPlane + c, at least k[3] and at most k[4].
 //
 //go:noescape
 func normPlaneAddedAVX2(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
@@ -594,7 +594,7 @@ func normPlaneAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[
 //go:noescape
 func normPlaneWithinAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)
 
-// normPlaneAddedAVX512 is c = normPlane(a) + b, at least k[3] and at most k[4].
+// normPlaneAddedAVX512 is normPlane + c, at least k[3] and at most k[4].
 //
 //go:noescape
 func normPlaneAddedAVX512(n int, a *float32, b *float32, c *float32, d *float32, k *[9]float32)

@@ -244,7 +244,10 @@ func (n *Norm[T]) normalize(x, weight, bias, y []T, limits Limits[T]) {
 func (n *Norm[T]) apply(worker, shard int) {
 	from, to := n.planesOf(shard)
 	apply := n.passes().normPlane
-	if n.limits != (Limits[T]{}) {
+	switch {
+	case n.other != nil:
+		apply = n.passes().normPlaneAdded
+	case n.limits != (Limits[T]{}):
 		apply = n.passes().normPlaneWithin
 	}
 	k := &n.workers.of(worker).constants
@@ -255,11 +258,11 @@ func (n *Norm[T]) apply(worker, shard int) {
 		mean := T(n.mean[s])
 		shift := T(float64(n.bias[c]) - float64((n.mean[s]-float64(mean))*scale))
 		k[0], k[1], k[2] = mean, T(scale), shift
+		o := operands[T]{a: n.plane(n.x, i), b: n.plane(n.y, i), k: k}
 		if n.other != nil {
-			n.passes().normPlaneAdded(operands[T]{a: n.plane(n.x, i), b: n.plane(n.other, i), c: n.plane(n.y, i), k: k})
-			continue
+			o.c = n.plane(n.other, i)
 		}
-		apply(operands[T]{a: n.plane(n.x, i), b: n.plane(n.y, i), k: k})
+		apply(o)
 	}
 }
 
@@ -288,7 +291,7 @@ func normPlaneWithin[T Float](o operands[T]) {
 
 func normPlaneAdded[T Float](o operands[T]) {
 	mean, factor, shift, least, most := o.k[0], o.k[1], o.k[2], o.k[3], o.k[4]
-	other, y := o.b[:len(o.a)], o.c[:len(o.a)]
+	y, other := o.b[:len(o.a)], o.c[:len(o.a)]
 	for i, v := range o.a {
 		y[i] = min(max(T((v-mean)*factor)+shift+other[i], least), most)
 	}

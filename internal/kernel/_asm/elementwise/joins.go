@@ -27,7 +27,7 @@ func planeNorms(s *simd) {
 	})
 	elements(s, "normPlaneWithin", "normPlane, at least k[3] and at most k[4]", "a", "b",
 		func(in []vec, k func(int) vec) []vec { return []vec{s.min(k(4), s.max(k(3), line(in, k)))} })
-	elements(s, "normPlaneAdded", "c = normPlane(a) + b, at least k[3] and at most k[4]", "ab", "c",
+	elements(s, "normPlaneAdded", "normPlane + c, at least k[3] and at most k[4]", "ac", "b",
 		func(in []vec, k func(int) vec) []vec {
 			return []vec{s.min(k(4), s.max(k(3), s.add(line(in, k), in[1])))}
 		})
