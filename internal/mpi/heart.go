@@ -14,9 +14,9 @@ import (
 // beatEvery is the time between two heartbeats.
 const beatEvery = 250 * time.Millisecond
 
-// silence is how long a rank may send no heartbeats before it counts as hung. With the second that
-// the launcher takes to end the others, all have ended within 10 s.
-var silence = durationOf(silenceVariable, 7*time.Second)
+// silence is how long a rank may send no heartbeats before it counts as hung. With the two seconds
+// that a launcher takes to end the others, all have ended within 10 s on a busy machine, too.
+var silence = durationOf(silenceVariable, 6*time.Second)
 
 const silenceVariable = "CONVGRAPH_MPI_SILENCE"
 

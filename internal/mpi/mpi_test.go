@@ -396,11 +396,11 @@ func TestFaults(t *testing.T) {
 	names := map[string]string{
 		"mpirun.openmpi kill":  `process rank 1 with PID \d+ on node \S+ exited on signal 9`,
 		"mpirun.openmpi panic": `panic: a bug(.|\n)*Process name: \[\[\d+,1\],1\]`,
-		"mpirun.openmpi stop": `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s ` +
+		"mpirun.openmpi stop": `rank 1 of 3 hangs: it has sent no heartbeat for 6(\.\d)?s, want less than 6s ` +
 			`\(CONVGRAPH_MPI_SILENCE\); rank 2 waits in a gather, its call 2`,
 		"mpirun.mpich kill":  `PID \d+ RUNNING AT`,
 		"mpirun.mpich panic": `rank 1 of 3 panics(.|\n)*panic: a bug`,
-		"mpirun.mpich stop":  `rank 1 of 3 hangs: it has sent no heartbeat for 7(\.\d)?s, want less than 7s`,
+		"mpirun.mpich stop":  `rank 1 of 3 hangs: it has sent no heartbeat for 6(\.\d)?s, want less than 6s`,
 	}
 	eachLauncher(t, func(t *testing.T, l launcher) {
 		for _, fault := range []string{"kill", "panic", "stop"} {
