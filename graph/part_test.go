@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -147,6 +148,58 @@ func TestGradientsAreExchangedMeanwhile(t *testing.T) {
 		}
 		running.Wait()
 	}
+}
+
+// TestGradientsInCommonMemory: where the peers have memory in common, the gradient of a large
+// affine layer's weights lies there, and no exchange copies it.
+func TestGradientsInCommonMemory(t *testing.T) {
+	const batch, ranks, steps = 16, 3, 2
+	spec := Sequential("common", tensor.Shape{3, 24, 24}, Gaussian(0.1), Affine{Units: 60}, ReLU{}, Affine{Units: 3},
+		Softmax{})
+	m, err := New(spec)
+	require.NoError(t, err)
+	var wholes []*Step
+	var wants []outcome
+	for i := range steps {
+		s := filledStep(t, m, batch, stepConfig{})
+		for j, v := range s.x.Float32s() {
+			s.x.Float32s()[j] = v * float32(i+1)
+		}
+		loss, err := s.Run(7)
+		require.NoError(t, err)
+		wholes, wants = append(wholes, s), append(wants, outcomeOf(t, s, loss))
+	}
+	memory := make([]*float32, ranks) // of the gradient of the weights, by rank
+	var running sync.WaitGroup
+	for rank, peer := range peers.WithMemory(ranks) {
+		running.Go(func() {
+			defer peer.Stop()
+			part, err := ops.NewPart(batch, 1, peer)
+			if !assert.NoError(t, err) {
+				return
+			}
+			m, err := New(spec)
+			if !assert.NoError(t, err) {
+				return
+			}
+			s, err := m.NewStep(batch, WithPart(part))
+			if !assert.NoError(t, err) {
+				return
+			}
+			for i := range steps {
+				loss, err := runPart(s, wholes[i], part)
+				if !assert.NoError(t, err) {
+					return
+				}
+				assert.Equal(t, wants[i], outcomeOf(t, s, loss), "rank %d, step %d", rank, i)
+			}
+			gradient, err := s.Gradients()[0].Grad()
+			assert.NoError(t, err)
+			memory[rank] = unsafe.SliceData(gradient.(*tensor.Dense).Float32s())
+		})
+	}
+	running.Wait()
+	assert.Equal(t, slices.Repeat(memory[:1], ranks), memory)
 }
 
 func configOf(options []StepOption) (config stepConfig) {

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"unsafe"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -204,23 +205,37 @@ func (s *Step) split() error {
 	if s.config.part == nil {
 		return nil
 	}
-	forward := map[*G.Node]*G.Node{}
-	keep(s.net.loss, forward)
-	for n := range forward {
-		if n.Op() == nil {
-			continue
-		}
+	for _, n := range newProgram(s.net.loss).order() { // the same in all processes
 		if err := ops.Split(n.Op(), s.config.part); err != nil {
 			return err
 		}
 	}
 	read := s.net.readNodes()
 	for _, n := range s.net.grads {
-		if !read[n] {
-			ops.Late(n.Op())
+		if read[n] {
+			continue
+		}
+		ops.Late(n.Op())
+		if err := s.share(n); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// share puts a gradient of which the peers compute shares where all of them see it, if they have
+// memory in common. Its place in the arena stays unused.
+func (s *Step) share(gradient *G.Node) error {
+	if !ops.Shares(gradient.Op()) {
+		return nil
+	}
+	n := gradient.Shape().TotalSize()
+	memory := s.config.part.Common(n * int(tensor.Float32.Size()))
+	if memory == nil {
+		return nil
+	}
+	values := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(memory))), n)
+	return ops.SetBuffer(gradient.Op(), tensor.New(tensor.WithShape(n), tensor.WithBacking(values)))
 }
 
 // readNodes returns the nodes whose values an op of the step reads.

@@ -39,7 +39,7 @@ func affineVJPs[T kernel.Float](k *kernel.Affine[T], x, w tensor.Shape) []vjp[T]
 	y := tensor.Shape{x[0], w[0]}
 	dx, dw := bilinear(x, w, y, func(x, w, y []T) { k.Forward(x, w, nil, y) }, k.BackwardData, k.BackwardWeights)
 	db := biasVJP(y, k.BackwardBias)
-	dw.late, db.late = k.LateWeights, k.LateBias
+	dw.late, dw.shares, db.late = k.LateWeights, k.SharesWeights, k.LateBias
 	return []vjp[T]{dx, dw, db}
 }
 

@@ -312,6 +312,7 @@ func (f *function[T]) gradient(v vjp[T], d differentiation[T], output tensor.Sha
 	g := &gradient[T]{
 		adapter: newAdapter[T]("d"+f.name, f.attributes, shapesOf(children), output, compute),
 		of:      f.id, inputs: len(d.inputs), reads: v.reads, after: v.after, rule: v.second, late: v.late,
+		shares: v.shares,
 	}
 	g.memory = v.memory()
 	return G.ApplyOp(g, children...)

@@ -55,7 +55,8 @@ type vjp[T kernel.Float] struct {
 	inPlace, view bool // those of a rule, for dx and dy
 	sideOutput    bool // another gradient stored dx when it ran: apply doesn't read dy
 
-	late func() // lets apply return before din is complete: see [Late]
+	late   func()      // lets apply return before din is complete: see [Late]
+	shares func() bool // whether peers compute shares of din: see [Shares]
 
 	second     second // the gradient's own gradients
 	undeclared bool   // the input has a gradient, but it isn't declared: asking for it is an error

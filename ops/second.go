@@ -52,7 +52,8 @@ type gradient[T kernel.Float] struct {
 	inputs       int    // of the forward op
 	reads, after []operand
 	rule         second
-	late         func() // of the vjp, or nil
+	late         func()      // of the vjp, or nil
+	shares       func() bool // of the vjp, or nil
 }
 
 // child returns the index of an operand among the children.

@@ -14,6 +14,9 @@ type Part = kernel.Part
 // Peers connects a process with those that compute the other parts of a batch.
 type Peers = kernel.Peers
 
+// Commons are peers that may have memory in common.
+type Commons = kernel.Commons
+
 // NewPart returns the part of a batch that one of the peers computes, in turns. Nil peers: the
 // process is the only one.
 func NewPart(batch, turns int, peers Peers) (*Part, error) {
@@ -47,6 +50,16 @@ func (g *gradient[T]) beLate() {
 		g.late()
 	}
 }
+
+// Shares reports whether an op computes the gradient of a split op of which each peer computes a
+// share and gathers those of the others. Its buffer may be memory that the peers have in common
+// (see [Commons]), so that nothing is copied.
+func Shares(op G.Op) bool {
+	s, ok := op.(interface{ sharesResult() bool })
+	return ok && s.sharesResult()
+}
+
+func (g *gradient[T]) sharesResult() bool { return g.shares != nil && g.shares() }
 
 func (f *function[T]) split(p *Part) error {
 	if dtypeOf[T]() != G.Float32 {

@@ -27,11 +27,11 @@ func batchTrainer(t testing.TB, spec *graph.Spec, batch int) *Trainer {
 }
 
 // finishTogether runs the trainers as processes of one training and returns what each ends with.
-func finishTogether(t *testing.T, all []*Trainer) []ending {
+func finishTogether(t *testing.T, all []*Trainer, connected []*peers.Peer) []ending {
 	t.Helper()
 	endings := make([]ending, len(all))
 	var running sync.WaitGroup
-	for rank, peer := range peers.New(len(all)) {
+	for rank, peer := range connected {
 		running.Go(func() {
 			defer peer.Stop()
 			all[rank].Peers = peer
@@ -54,13 +54,16 @@ func TestAnyNumberOfProcesses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const batch = 20
 			want := finish(t, batchTrainer(t, spec(), batch))
-			for _, n := range []int{1, 2, 3, 4, 8} {
-				all := make([]*Trainer, n)
+			for _, connected := range [][]*peers.Peer{
+				peers.New(1), peers.New(2), peers.New(3), peers.New(4), peers.New(8),
+				peers.WithMemory(2), peers.WithMemory(3),
+			} {
+				all := make([]*Trainer, len(connected))
 				for rank := range all {
 					all[rank] = batchTrainer(t, spec(), batch)
 				}
-				for rank, got := range finishTogether(t, all) {
-					require.True(t, want.equals(got), "rank %d of %d", rank, n)
+				for rank, got := range finishTogether(t, all, connected) {
+					require.True(t, want.equals(got), "rank %d of %d", rank, len(all))
 				}
 			}
 		})
@@ -79,12 +82,14 @@ func TestMicroBatches(t *testing.T) {
 				tr.MicroBatch = most
 				require.True(t, want.equals(finish(t, tr)), "at most %d images at once", most)
 			}
-			both := []*Trainer{batchTrainer(t, spec(), batch), batchTrainer(t, spec(), batch)}
-			for _, tr := range both {
-				tr.MicroBatch = 4
-			}
-			for rank, got := range finishTogether(t, both) {
-				require.True(t, want.equals(got), "rank %d of 2, in turns of 4 images", rank)
+			for _, connected := range [][]*peers.Peer{peers.New(2), peers.WithMemory(2)} {
+				both := []*Trainer{batchTrainer(t, spec(), batch), batchTrainer(t, spec(), batch)}
+				for _, tr := range both {
+					tr.MicroBatch = 4
+				}
+				for rank, got := range finishTogether(t, both, connected) {
+					require.True(t, want.equals(got), "rank %d of 2, in turns of 4 images", rank)
+				}
 			}
 		})
 	}
@@ -228,7 +233,7 @@ func TestAnyNumberOfProcessesResumes(t *testing.T) {
 			require.Equal(t, 3, checkpoint.Step)
 			all[rank].Resume = checkpoint
 		}
-		for rank, got := range finishTogether(t, all) {
+		for rank, got := range finishTogether(t, all, peers.New(n)) {
 			require.True(t, want.equals(got), "rank %d of %d", rank, n)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 
 // rankedWorkloads are the trainings that ranks share, with the number of steps to measure.
 var rankedWorkloads = []workload{
-	{"simpleconvnet", 200, "adam", 100},
-	{"alexnet", 32, "momentum", 5},
+	{"simpleconvnet", 200, "adam", 500},
+	{"alexnet", 32, "momentum", 8},
 }
 
 // asRank is the variable that makes a process of -child a rank.

@@ -42,6 +42,15 @@ func (a *Affine[T]) Split(p *Part) {
 		batch, out = p.batch, to-from
 	}
 	a.forward = newAffineForward[T](batch, a.in, out, p.Total(a.batch), a.in*a.out)
+	if a.pairs = (Whole[T]{}); a.SharesWeights() {
+		a.pairs.share(p, a.in+a.out)
+	}
+}
+
+// SharesWeights reports whether BackwardWeights computes a share of dw's rows and gathers those of
+// the peers. Then dw may lie in memory that the peers have in common.
+func (a *Affine[T]) SharesWeights() bool {
+	return !a.part.alone() && a.part.batch*a.in*a.out > littleWork
 }
 
 // Forward computes y = x·Wᵀ + bias; bias may be nil.
@@ -120,12 +129,11 @@ const littleWork = 1 << 20
 func (a *Affine[T]) ownWeights() {
 	p, rows, size := a.part, a.pairs.finish(a.part), a.in+a.out
 	from, to := 0, a.out
-	shared := !p.alone() && p.batch*a.in*a.out > littleWork
-	if shared {
+	if a.SharesWeights() {
 		from, to = p.share(a.out)
 	}
 	a.rowsOfWeights(from, to, matrix[T]{rows, size, false}, matrix[T]{rows[a.in:], size, true}, p.batch, a.dw)
-	if shared {
+	if a.SharesWeights() {
 		p.gatherShares(bytesOf(a.dw), a.in*sizeOf[T]())
 	}
 	a.dw = nil

@@ -1,12 +1,16 @@
 package kernel
 
 import (
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"convgraph/internal/peers"
 )
 
 // passesOf are the results of a layer's passes.
@@ -25,16 +29,16 @@ func TestAffineShares(t *testing.T) {
 			if sharesPay(partsOf(batch, 1, ranks)[0], in, out) {
 				shared++
 			}
-			checkAffineParts(rt, batch, ranks, in, out, biased)
+			checkAffineParts(rt, batch, ranks, in, out, biased, rapid.Bool().Draw(rt, "common"))
 		})
 		assert.NotZero(t, shared)
 		for _, in := range []int{longSum, 2*longSum + 1} { // by dot products, and with weights too many for them
-			checkAffineParts(t, 20, 3, in, 1025, true)
+			checkAffineParts(t, 20, 3, in, 1025, true, false)
 		}
 	})
 }
 
-func checkAffineParts(t require.TestingT, batch, ranks, in, out int, biased bool) {
+func checkAffineParts(t require.TestingT, batch, ranks, in, out int, biased, common bool) {
 	r := newRand(50)
 	x, w, dy := random[float32](r, batch*in), random[float32](r, out*in), random[float32](r, batch*out)
 	var bias []float32
@@ -43,7 +47,11 @@ func checkAffineParts(t require.TestingT, batch, ranks, in, out int, biased bool
 	}
 	want := runAffine(nil, NewAffine[float32](batch, in, out), x, w, bias, dy)
 	got, errs := make([]passesOf, ranks), make([]error, ranks)
-	parts := partsOf(batch, 1, ranks)
+	all := peers.New(ranks)
+	if common {
+		all = peers.WithMemory(ranks)
+	}
+	parts := partsOfPeers(batch, 1, all)
 	var running sync.WaitGroup
 	for rank, p := range parts {
 		running.Go(func() {
@@ -76,6 +84,11 @@ func runAffine(p *Part, a *Affine[float32], x, w, bias, dy []float32) passesOf {
 	if p != nil {
 		a.LateWeights()
 		a.LateBias()
+		if a.SharesWeights() {
+			if memory := p.Common(len(bytesOf(w))); memory != nil {
+				all.dw = elementsOf[float32](memory)
+			}
+		}
 	}
 	for range 2 {
 		a.ForwardWithin(AtLeast0[float32](), x, w, bias, all.y)
@@ -93,6 +106,53 @@ func runAffine(p *Part, a *Affine[float32], x, w, bias, dy []float32) passesOf {
 		_ = p.Finish() // the caller asks for its error
 	}
 	return all
+}
+
+// TestCommonMemoryIsKept: what a step has written to memory that the peers have in common stays
+// until each of them begins its next step.
+func TestCommonMemoryIsKept(t *testing.T) {
+	const batch, in, out = 20, 300, 200
+	r := newRand(51)
+	x, dy := random[float32](r, batch*in), random[float32](r, batch*out)
+	want, bias := make([]float32, out*in), make([]float32, out)
+	whole := NewAffine[float32](batch, in, out)
+	whole.BackwardWeights(x, dy, want)
+	whole.BackwardBias(dy, bias)
+	var running sync.WaitGroup
+	for rank, p := range partsOfPeers(batch, 1, peers.WithMemory(2)) {
+		running.Go(func() {
+			first, n := p.Images()
+			a := NewAffine[float32](n, in, out)
+			a.Split(p)
+			a.LateBias()
+			dw, db := elementsOf[float32](p.Common(len(bytesOf(want)))), make([]float32, out)
+			ownX, ownDy := x[first*in:][:n*in], slices.Clone(dy[first*out:][:n*out])
+			for step := range 6 {
+				a.BackwardWeights(ownX, ownDy, dw)
+				a.BackwardBias(ownDy, db)
+				if step%2 == rank {
+					time.Sleep(10 * time.Millisecond) // the other begins its next step
+				}
+				assert.NoError(t, p.Finish())
+				if step%3 == rank {
+					time.Sleep(10 * time.Millisecond)
+				}
+				assert.Equal(t, want, undoubled(dw, step), "dw of rank %d, step %d", rank, step)
+				assert.Equal(t, bias, undoubled(db, step), "db of rank %d, step %d", rank, step)
+				Add(ownDy, ownDy, ownDy)
+			}
+		})
+	}
+	running.Wait()
+}
+
+// undoubled returns the values before they were doubled some times.
+func undoubled(values []float32, times int) []float32 {
+	halved := slices.Clone(values)
+	for i := range halved {
+		halved[i] /= float32(int(1) << times)
+	}
+	return halved
 }
 
 func TestSharesPay(t *testing.T) {

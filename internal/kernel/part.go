@@ -26,6 +26,10 @@ type Part struct {
 	pending []lateSum // those whose rest isn't done
 	results []int     // calls that bring late sums
 	at      []int     // offsets of a call
+
+	common  bool   // the peers have memory in common
+	arrived []byte // a byte of each peer, which it sends when a step begins to write there
+	entered int    // the step, from 1, that did so last
 }
 
 // Peers connects a process with those that compute the other parts of a batch. Peer r of n has the
@@ -42,6 +46,15 @@ type Peers interface {
 	BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (call int, err error)
 	// Finish waits until a call is complete, once for each call.
 	Finish(call int) error
+}
+
+// Commons are peers that may have memory in common, as processes of one machine do.
+type Commons interface {
+	// Common returns n bytes that all peers see, zeros at first, or nil if they have no memory in
+	// common. What a peer has written there before it begins a gather of them, the others see after
+	// they have finished it; it copies nothing. All peers call Common in the same order, while no
+	// call is on its way.
+	Common(n int) ([]byte, error)
 }
 
 // NewPart returns the part of a batch that a process computes in turns, one of peers. Peers are nil
@@ -251,6 +264,33 @@ func (p *Part) settle(begun int) {
 	}
 	clear(p.pending[len(left):])
 	p.pending = left
+}
+
+// Common returns n bytes that all peers see, or nil if they have no memory in common. What a peer
+// writes there in a step, the others may read until their next step begins.
+func (p *Part) Common(n int) []byte {
+	c, ok := p.peers.(Commons)
+	if !ok || p.alone() || p.err != nil {
+		return nil
+	}
+	memory, err := c.Common(n)
+	p.err = err
+	p.common = p.common || memory != nil
+	return memory
+}
+
+// enter is called before a step writes to memory that the peers have in common. It waits until none
+// of them reads there what the step before has written.
+func (p *Part) enter() {
+	if !p.common || p.entered == p.steps+1 {
+		return
+	}
+	_, ranks := p.rank()
+	p.entered, p.arrived, p.at = p.steps+1, grow(p.arrived, ranks), p.at[:0]
+	for r := range ranks + 1 {
+		p.at = append(p.at, r)
+	}
+	p.finish(p.beginGather(p.arrived, p.at))
 }
 
 // gatherShares begins to complete data, the result of a sum, of which each peer has computed its

@@ -5,9 +5,16 @@ import "unsafe"
 // Whole is a table with a row for each image of a batch, or each leaf, of which a part computes its
 // own rows.
 type Whole[E any] struct {
-	rows []E
-	at   []int
-	call int // that brings the other peers' rows
+	rows   []E
+	common bool // all peers see the rows
+	at     []int
+	call   int // that brings the other peers' rows
+}
+
+// share puts the table, with rows of a size, where all peers see it, if they have memory in common.
+func (w *Whole[E]) share(p *Part, size int) {
+	w.rows = elementsOf[E](p.Common((size*p.batch + slack) * sizeOf[E]()))
+	w.common = w.rows != nil
 }
 
 // Of returns the rows of the whole batch from those of a part's images, or nil before its last
@@ -46,6 +53,9 @@ func (w *Whole[E]) beginRows(p *Part, rows []E, first, n, all int, firstRow func
 // rowsOf returns where the part's images have their rows of a size. The caller sets them, and calls
 // send.
 func (w *Whole[E]) rowsOf(p *Part, size int) []E {
+	if w.common {
+		p.enter()
+	}
 	first, n := p.Images()
 	w.rows = grow(w.rows, size*p.batch)
 	return w.rows[first*size:][:n*size]
@@ -80,6 +90,11 @@ func (w *Whole[E]) finish(p *Part) []E {
 }
 
 func sizeOf[E any]() int { var e E; return int(unsafe.Sizeof(e)) }
+
+// elementsOf returns memory as a slice of elements, for which it is aligned.
+func elementsOf[E any](memory []byte) []E {
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(memory))), len(memory)/sizeOf[E]())
+}
 
 // bytesOf returns the memory of a slice.
 func bytesOf[E any](x []E) []byte {

@@ -160,8 +160,10 @@ func TestTiledWeightsBitsOfParts(t *testing.T) {
 }
 
 // partsOf returns the parts of all ranks, or nil if the batch doesn't divide into these turns.
-func partsOf(batch, turns, ranks int) (parts []*Part) {
-	for _, peer := range peers.New(ranks) {
+func partsOf(batch, turns, ranks int) []*Part { return partsOfPeers(batch, turns, peers.New(ranks)) }
+
+func partsOfPeers(batch, turns int, all []*peers.Peer) (parts []*Part) {
+	for _, peer := range all {
 		p, err := NewPart(batch, turns, peer)
 		if err != nil {
 			return nil

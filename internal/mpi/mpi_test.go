@@ -26,7 +26,7 @@ const scenario = "CONVGRAPH_MPI_SCENARIO"
 var scenarios = map[string]func(){
 	"exchange": exchange, "exit": exit, "abort": abort, "nil": followNil, "late": late, "hang": hang,
 	"collect": collect, "slow": slow, "kill": kill, "panic": crash, "stop": stop, "stop all": stopAll,
-	"overlap": overlap,
+	"overlap": overlap, "common": common,
 }
 
 // unshared is the variable that names the rank that doesn't share memory.
@@ -178,6 +178,56 @@ func TestCallsOverlap(t *testing.T) {
 	eachCarrier(t, func(t *testing.T, l launcher, env, _ string) {
 		for n := 1; n <= l.most(); n++ {
 			out, code := l.run(t, n, "overlap", env)
+			assert.Zero(t, code, out)
+		}
+	})
+}
+
+// common passes numbers on in memory that all ranks see, if they have such, and asks for more than
+// any machine has.
+func common() {
+	w := start()
+	rank, ranks := w.Rank()
+	const size = 1000
+	at := make([]int, ranks+1)
+	for r := range at {
+		at[r] = r * size
+	}
+	for range 2 {
+		memory, err := w.Common(ranks * size)
+		must(w, err)
+		shares := strings.HasSuffix(w.Library(), carriers["yes"])
+		if shares != (memory != nil) {
+			must(w, fmt.Errorf("%s: got %d bytes in common", w.Library(), len(memory)))
+		}
+		for step := 0; shares && step < 100; step++ {
+			for i := range size {
+				memory[at[rank]+i] = byte(step + rank)
+			}
+			must(w, gather(w, memory, at))
+			for i, got := range memory {
+				if want := byte(step + i/size); got != want {
+					must(w, fmt.Errorf("step %d, byte %d: got %d, want %d", step, i, got, want))
+				}
+			}
+			must(w, gather(w, memory, at)) // all have read
+		}
+	}
+	memory, err := w.Common(1 << 50)
+	must(w, err)
+	if memory != nil {
+		must(w, fmt.Errorf("got %d bytes in common", len(memory)))
+	}
+	if line := segmentLeft(); rank == 0 && line != "" {
+		must(w, fmt.Errorf("a file is left: %s", line))
+	}
+	w.Exit(0)
+}
+
+func TestCommon(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, l launcher, env, _ string) {
+		for n := 1; n <= l.most(); n++ {
+			out, code := l.run(t, n, "common", env)
 			assert.Zero(t, code, out)
 		}
 	})

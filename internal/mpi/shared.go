@@ -3,6 +3,7 @@
 package mpi
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -29,30 +30,49 @@ func (w *World) share() error {
 	if w.ranks < 2 || w.ranks > shm.MaxRanks {
 		return nil
 	}
-	wants := os.Getenv(sharedVariable) != "no"
-	var segment *shm.Segment
+	segment, err := w.segment(shm.RingsSize(w.ranks), os.Getenv(sharedVariable) != "no")
+	if segment != nil {
+		w.carrier = segment.Peer(w.rank, w.ranks)
+	}
+	return err
+}
+
+// Common returns n bytes that all ranks see, zeros at first, or nil if they don't exchange through
+// the memory of one machine, or it hasn't that much. See [convgraph/ops.Commons].
+func (w *World) Common(n int) ([]byte, error) {
+	peer, shares := w.carrier.(*shm.Peer)
+	if !shares {
+		return nil, nil
+	}
+	segment, err := w.segment(n, true)
+	if segment == nil {
+		return nil, err
+	}
+	peer.Share(segment.Bytes())
+	return segment.Bytes(), nil
+}
+
+// segment returns memory of n bytes that all ranks see, or nil if one of them doesn't want it or
+// can't have it.
+func (w *World) segment(n int, wanted bool) (segment *shm.Segment, err error) {
 	var offer shm.Offer
-	if w.rank == 0 && wants {
-		if created, err := shm.Create(w.ranks); err == nil {
+	if w.rank == 0 && wanted {
+		if created, err := shm.Create(n); err == nil {
 			defer created.Remove()
 			segment, offer = created, created.Offer()
 		}
 	}
 	if err := w.fromFirst(unsafe.Slice((*byte)(unsafe.Pointer(&offer)), unsafe.Sizeof(offer))); err != nil {
-		return err
+		return nil, err
 	}
-	if w.rank != 0 && wants {
-		segment, _ = shm.Open(offer, w.ranks)
+	if w.rank != 0 && wanted {
+		segment, _ = shm.Open(offer, n)
 	}
 	shared, err := w.all(segment != nil)
-	if err != nil || segment == nil {
-		return err
+	if segment == nil || shared {
+		return segment, err
 	}
-	if !shared {
-		return segment.Close()
-	}
-	w.carrier = segment.Peer(w.rank)
-	return nil
+	return nil, errors.Join(err, segment.Close())
 }
 
 // fromFirst replaces data by that of rank 0.

@@ -4,8 +4,10 @@ package peers
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"unsafe"
 )
 
 // ErrStopped is the error of calls after one of the peers has stopped.
@@ -13,8 +15,9 @@ var ErrStopped = errors.New("a peer has stopped")
 
 // A Peer is one of a group of goroutines. It is used by one goroutine.
 type Peer struct {
-	group *group
-	rank  int
+	group   *group
+	rank    int
+	commons int // calls of Common
 }
 
 type group struct {
@@ -23,11 +26,15 @@ type group struct {
 	begun   []int         // the number of calls that each peer has begun
 	calls   map[int]*call // those that some peer hasn't finished
 	stopped bool
+
+	common bool // they have memory in common
+	memory [][]byte
 }
 
 // call is a call of all peers.
 type call struct {
 	of              []half
+	begun           int // peers that have begun it
 	finished, taken int // peers that have called Finish, and that have what the call brings
 }
 
@@ -35,6 +42,7 @@ type call struct {
 type half struct {
 	send, receive     []byte
 	sendAt, receiveAt []int
+	common            bool // all peers see what they receive
 }
 
 // New returns a group of n peers.
@@ -48,11 +56,49 @@ func New(n int) []*Peer {
 	return peers
 }
 
+// WithMemory returns a group of n peers that have memory in common.
+func WithMemory(n int) []*Peer {
+	peers := New(n)
+	peers[0].group.common = n > 1
+	return peers
+}
+
+// Common returns n bytes that all peers see, or nil if they have no memory in common.
+func (p *Peer) Common(n int) ([]byte, error) {
+	g := p.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.common {
+		return nil, nil
+	}
+	if p.commons == len(g.memory) {
+		g.memory = append(g.memory, make([]byte, n))
+	}
+	memory := g.memory[p.commons]
+	if len(memory) != n {
+		return nil, fmt.Errorf("call %d of Common: got %d bytes, want %d like the others", p.commons, n, len(memory))
+	}
+	p.commons++
+	return memory, nil
+}
+
+// sees reports whether data is memory that all peers see.
+func (g *group) sees(data []byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.memory, func(m []byte) bool {
+		return len(data) > 0 && unsafe.SliceData(m) == unsafe.SliceData(data)
+	})
+}
+
 // Rank returns the peer's number, from 0, and the number of peers.
 func (p *Peer) Rank() (rank, ranks int) { return p.rank, len(p.group.begun) }
 
 // BeginGather begins to complete data, of which peer r has filled in data[at[r]:at[r+1]].
 func (p *Peer) BeginGather(data []byte, at []int) (int, error) {
+	if p.group.sees(data) {
+		return p.begin(half{common: true})
+	}
 	at = slices.Clone(at)
 	spoil(data[at[0]:at[p.rank]])
 	spoil(data[at[p.rank+1]:at[len(at)-1]])
@@ -63,7 +109,7 @@ func (p *Peer) BeginGather(data []byte, at []int) (int, error) {
 // receive[receiveAt[r]:receiveAt[r+1]].
 func (p *Peer) BeginExchange(send []byte, sendAt []int, receive []byte, receiveAt []int) (int, error) {
 	spoil(receive)
-	return p.begin(half{send, receive, slices.Clone(sendAt), slices.Clone(receiveAt)})
+	return p.begin(half{send: send, receive: receive, sendAt: slices.Clone(sendAt), receiveAt: slices.Clone(receiveAt)})
 }
 
 // spoil makes float32s and float64s NaN: what a call receives can't be read before it is finished.
@@ -88,6 +134,7 @@ func (p *Peer) begin(h half) (int, error) {
 		g.calls[number] = c
 	}
 	c.of[p.rank] = h
+	c.begun++
 	g.changed.Broadcast()
 	return number, nil
 }
@@ -99,6 +146,9 @@ func (p *Peer) Finish(number int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.calls[number]
+	if c.of[p.rank].common {
+		return g.meet(c, number)
+	}
 	c.finished++
 	g.changed.Broadcast()
 	for !g.stopped && c.finished < len(c.of) {
@@ -116,6 +166,21 @@ func (p *Peer) Finish(number int) error {
 		copy(own.receive[own.receiveAt[from]:own.receiveAt[from+1]], part)
 	}
 	return g.leave(c, number)
+}
+
+// meet waits until all peers have begun a call that copies nothing. They needn't finish it
+// together.
+func (g *group) meet(c *call, number int) error {
+	for !g.stopped && c.begun < len(c.of) {
+		g.changed.Wait()
+	}
+	if c.begun < len(c.of) {
+		return ErrStopped
+	}
+	if c.taken++; c.taken == len(c.of) {
+		delete(g.calls, number)
+	}
+	return nil
 }
 
 // leave waits until all peers have taken what a call brings them: then they may overwrite it.

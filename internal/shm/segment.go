@@ -26,10 +26,9 @@ const (
 	prefix = "convgraph-"
 )
 
-// A Segment is the memory that processes share: a page with a token, and their rings.
+// A Segment is memory that processes share, after a page with a token.
 type Segment struct {
 	memory []byte
-	ranks  int
 	offer  Offer
 }
 
@@ -41,16 +40,13 @@ type Offer struct {
 
 func (o Offer) name() string { return string(bytes.TrimRight(o.Name[:], "\x00")) }
 
-// Create makes a segment for 2 to [MaxRanks] processes.
-func Create(ranks int) (*Segment, error) {
-	if ranks < 2 || ranks > MaxRanks {
-		return nil, fmt.Errorf("shared memory: got %d ranks, want 2 to %d", ranks, MaxRanks)
-	}
-	name, memory, err := create(segmentSize(ranks))
+// Create makes a segment of n bytes, zeros at first.
+func Create(n int) (*Segment, error) {
+	name, memory, err := create(page + n)
 	if err != nil {
 		return nil, err
 	}
-	s := &Segment{memory: memory, ranks: ranks}
+	s := &Segment{memory: memory}
 	copy(s.offer.Name[:], name)
 	_, _ = rand.Read(s.offer.Token[:]) // it doesn't fail
 	copy(memory, s.offer.Token[:])
@@ -59,12 +55,12 @@ func Create(ranks int) (*Segment, error) {
 
 // Open opens the segment that another process has created. On another machine, or in a container
 // with memory of its own, it fails.
-func Open(o Offer, ranks int) (*Segment, error) {
-	memory, err := open(o.name(), segmentSize(ranks))
+func Open(o Offer, n int) (*Segment, error) {
+	memory, err := open(o.name(), page+n)
 	if err != nil {
 		return nil, err
 	}
-	s := &Segment{memory: memory, ranks: ranks, offer: o}
+	s := &Segment{memory: memory, offer: o}
 	if !bytes.HasPrefix(memory, o.Token[:]) {
 		return nil, errors.Join(fmt.Errorf("shared memory %s: it is another segment", o.name()), s.Close())
 	}
@@ -74,28 +70,33 @@ func Open(o Offer, ranks int) (*Segment, error) {
 // Offer returns what the other processes need.
 func (s *Segment) Offer() Offer { return s.offer }
 
-// Peer returns one of the processes.
-func (s *Segment) Peer(rank int) *Peer {
-	p := &Peer{rank: rank, to: make([]ring, s.ranks), from: make([]ring, s.ranks)}
-	for r := range s.ranks {
+// Bytes returns the memory, from the start of a page.
+func (s *Segment) Bytes() []byte { return s.memory[page:] }
+
+// Peer returns one of the processes, whose rings are in the segment: it must have [RingsSize]
+// bytes.
+func (s *Segment) Peer(rank, ranks int) *Peer {
+	p := &Peer{rank: rank, to: make([]ring, ranks), from: make([]ring, ranks)}
+	for r := range ranks {
 		if r != rank {
-			p.to[r], p.from[r] = s.ring(rank, r), s.ring(r, rank)
+			p.to[r], p.from[r] = s.ring(rank, r, ranks), s.ring(r, rank, ranks)
 		}
 	}
 	return p
 }
 
 // ring returns the ring from one process to another.
-func (s *Segment) ring(from, to int) ring {
+func (s *Segment) ring(from, to, ranks int) ring {
 	if to > from {
 		to-- // there is none to itself
 	}
-	size := page + ringSize(s.ranks)
-	at := page + (from*(s.ranks-1)+to)*size
-	return newRing(s.memory[at : at+size : at+size])
+	size := page + ringSize(ranks)
+	at := (from*(ranks-1) + to) * size
+	return newRing(s.Bytes()[at : at+size : at+size])
 }
 
-func segmentSize(ranks int) int { return page + ranks*(ranks-1)*(page+ringSize(ranks)) }
+// RingsSize returns the number of bytes of the rings of 2 to [MaxRanks] processes.
+func RingsSize(ranks int) int { return ranks * (ranks - 1) * (page + ringSize(ranks)) }
 
 func ringSize(ranks int) int {
 	size := maxRing

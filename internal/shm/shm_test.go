@@ -200,23 +200,65 @@ func TestPeersAllocateNothing(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(10, gather))
 }
 
+// TestGathersOfCommonMemory wait for all peers, and copy nothing.
+func TestGathersOfCommonMemory(t *testing.T) {
+	peers, memory, at := connected(3, 16), make([]byte, 3000), []int{0, 1000, 2000, 3000}
+	for _, p := range peers {
+		p.Share(make([]byte, 8))
+		p.Share(memory)
+	}
+	errs := make(chan error)
+	for _, p := range peers {
+		go func() {
+			for step := range 200 {
+				for i := range 1000 {
+					memory[1000*p.rank+i] = byte(step + p.rank)
+				}
+				for _, check := range []bool{true, false} { // all have written, all have read
+					call, err := p.BeginGather(memory, at)
+					if err == nil {
+						err = p.Finish(call)
+					}
+					for i := 0; check && err == nil && i < len(memory); i++ {
+						if got, want := memory[i], byte(step+i/1000); got != want {
+							err = fmt.Errorf("step %d, byte %d: got %d, want %d", step, i, got, want)
+						}
+					}
+					if err != nil {
+						errs <- err
+						return
+					}
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range peers {
+		require.NoError(t, <-errs)
+	}
+	assert.Equal(t, uint64(400), peers[0].to[1].written.Load(), "a byte for each call")
+	assert.False(t, peers[0].sees(make([]byte, 1)))
+	assert.True(t, peers[0].sees(memory[2999:]))
+	assert.False(t, peers[0].sees(nil))
+}
+
 func TestSegment(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		_, err := Create(2)
+		_, err := Create(page)
 		require.ErrorIs(t, err, ErrUnsupported)
 		return
 	}
 	for _, ranks := range []int{2, 3, 7, MaxRanks} {
-		first, err := Create(ranks)
+		first, err := Create(RingsSize(ranks))
 		require.NoError(t, err)
 		var others []*Segment
 		for range ranks - 1 {
-			s, err := Open(first.Offer(), ranks)
+			s, err := Open(first.Offer(), RingsSize(ranks))
 			require.NoError(t, err)
 			others = append(others, s)
 		}
 		require.NoError(t, first.Remove())
-		_, err = Open(first.Offer(), ranks)
+		_, err = Open(first.Offer(), RingsSize(ranks))
 		require.ErrorIs(t, err, fs.ErrNotExist, "the file is gone")
 
 		size := ringSize(ranks)
@@ -226,7 +268,7 @@ func TestSegment(t *testing.T) {
 			go func() {
 				sizes := slices.Repeat([][]int{slices.Repeat([]int{size/2 + 1}, ranks)}, ranks)
 				calls := []message{{sizes: sizes, finish: 1}, {sizes: sizes}, {gathers: true, sizes: sizes}}
-				done <- s.Peer(r).play(calls)
+				done <- s.Peer(r, ranks).play(calls)
 			}()
 		}
 		for range ranks {
@@ -239,29 +281,27 @@ func TestSegment(t *testing.T) {
 }
 
 func TestSegmentErrors(t *testing.T) {
-	for _, ranks := range []int{-1, 0, 1, MaxRanks + 1} {
-		_, err := Create(ranks)
-		require.EqualError(t, err, fmt.Sprintf("shared memory: got %d ranks, want 2 to 16", ranks))
-	}
 	if runtime.GOOS != "linux" {
 		return
 	}
-	s, err := Create(2)
+	_, err := Create(1 << 60)
+	require.ErrorContains(t, err, "fallocate /dev/shm/convgraph-")
+	s, err := Create(100)
 	require.NoError(t, err)
 	defer s.Close()
 	defer s.Remove()
-	_, err = Open(s.Offer(), 3)
-	require.ErrorContains(t, err, fmt.Sprintf("got %d bytes, want %d", segmentSize(2), segmentSize(3)))
+	_, err = Open(s.Offer(), 101)
+	require.ErrorContains(t, err, fmt.Sprintf("got %d bytes, want %d", page+100, page+101))
 
 	other := s.Offer()
 	other.Token[3]++
-	_, err = Open(other, 2)
+	_, err = Open(other, 100)
 	require.ErrorContains(t, err, "it is another segment")
 
 	for _, name := range []string{"", "other", "../etc/passwd", "convgraph-/../x"} {
 		offer := Offer{}
 		copy(offer.Name[:], name)
-		_, err = Open(offer, 2)
+		_, err = Open(offer, 100)
 		require.ErrorContains(t, err, fmt.Sprintf("got the name %q", name))
 	}
 }

@@ -30,4 +30,12 @@ func (t *Timed) Finish(call int) error {
 	return t.Peers.Finish(call)
 }
 
+// Common returns memory that the peers have in common.
+func (t *Timed) Common(n int) ([]byte, error) {
+	if c, ok := t.Peers.(ops.Commons); ok {
+		return c.Common(n)
+	}
+	return nil, nil
+}
+
 func (t *Timed) add(began time.Time) { t.Spent += time.Since(began) }
