@@ -19,6 +19,7 @@ const (
 	flagAccumulate = 1 << iota
 	flagLeast
 	flagMost
+	flagContinue
 )
 
 // dotFunc adds a tile's dot products to acc; see dots.
@@ -72,7 +73,7 @@ func engine32() *engine[float32] {
 // the assembly reads and writes, so that a wrong length panics instead of touching other memory.
 func (v *vectorKernels) engine() *engine[float32] {
 	return &engine[float32]{
-		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes, rowMajor: true,
+		name: v.name, rows: len(v.tiles[0]) - 1, cols: 2 * v.lanes, lane: v.lanes, rowMajor: true, continues: true,
 		rowsPlane: v.rowsPlane, turnedBatch: v.turnedBatch,
 		mulHalf: v.mulHalf,
 		mul:     v.mul, copy: v.copy, transpose: v.transposeRows, im2col: v.pack, gatherTranspose: v.gather,
@@ -174,6 +175,9 @@ func (v *vectorKernels) depthwise(s ConvShape) depthwise[float32] {
 func flagsOf(p *panel[float32]) (flags int, least, most float32) {
 	if p.accumulate {
 		flags |= flagAccumulate
+	}
+	if p.continues {
+		flags |= flagContinue
 	}
 	least, most = p.limits.bounds()
 	if least >= -math.MaxFloat32 {

@@ -14,11 +14,19 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), DX
-	MOVQ         a+8(FP), SI
-	MOVQ         offsets+32(FP), DI
-	MOVQ         CX, R8
-	PREFETCHT0   (R8)
+	MOVQ       kc+0(FP), DX
+	MOVQ       a+8(FP), SI
+	MOVQ       offsets+32(FP), DI
+	MOVQ       CX, R8
+	PREFETCHT0 (R8)
+	MOVQ       flags+64(FP), R8
+	TESTQ      $0x00000008, R8
+	JEQ        fresh
+	MOVQ       CX, R8
+	VMOVUPS    (R8), Y2
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
@@ -257,13 +265,23 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y3
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -530,15 +548,27 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y4
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -851,17 +881,31 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -1224,19 +1268,35 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y6
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -1646,21 +1706,39 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y7
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -2116,12 +2194,21 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), DX
-	MOVQ         a+8(FP), SI
-	MOVQ         offsets+32(FP), DI
-	MOVQ         CX, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   32(R8)
+	MOVQ       kc+0(FP), DX
+	MOVQ       a+8(FP), SI
+	MOVQ       offsets+32(FP), DI
+	MOVQ       CX, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 32(R8)
+	MOVQ       flags+64(FP), R8
+	TESTQ      $0x00000008, R8
+	JEQ        fresh
+	MOVQ       CX, R8
+	VMOVUPS    (R8), Y3
+	VMOVUPS    32(R8), Y4
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
@@ -2396,15 +2483,27 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y3
+	VMOVUPS    32(R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	VMOVUPS    32(R9), Y6
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -2752,18 +2851,33 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y3
+	VMOVUPS    32(R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	VMOVUPS    32(R9), Y6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y7
+	VMOVUPS    32(R9), Y8
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -3184,21 +3298,39 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y3
+	VMOVUPS    32(R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	VMOVUPS    32(R9), Y6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y7
+	VMOVUPS    32(R9), Y8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y9
+	VMOVUPS    32(R9), Y10
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -3696,24 +3828,45 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y3
+	VMOVUPS    32(R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	VMOVUPS    32(R9), Y6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y7
+	VMOVUPS    32(R9), Y8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y9
+	VMOVUPS    32(R9), Y10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y11
+	VMOVUPS    32(R9), Y12
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -4285,27 +4438,51 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   32(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 32(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Y3
+	VMOVUPS    32(R9), Y4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y5
+	VMOVUPS    32(R9), Y6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y7
+	VMOVUPS    32(R9), Y8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y9
+	VMOVUPS    32(R9), Y10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y11
+	VMOVUPS    32(R9), Y12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Y13
+	VMOVUPS    32(R9), Y14
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -7320,11 +7497,19 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), DX
-	MOVQ         a+8(FP), SI
-	MOVQ         offsets+32(FP), DI
-	MOVQ         CX, R8
-	PREFETCHT0   (R8)
+	MOVQ       kc+0(FP), DX
+	MOVQ       a+8(FP), SI
+	MOVQ       offsets+32(FP), DI
+	MOVQ       CX, R8
+	PREFETCHT0 (R8)
+	MOVQ       flags+64(FP), R8
+	TESTQ      $0x00000008, R8
+	JEQ        fresh
+	MOVQ       CX, R8
+	VMOVUPS    (R8), Z1
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
@@ -7532,13 +7717,23 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -7777,15 +7972,27 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -8055,17 +8262,31 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -8370,19 +8591,35 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -8719,21 +8956,39 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -9101,23 +9356,43 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -9520,25 +9795,47 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z8
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -9972,27 +10269,51 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -10462,29 +10783,55 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z10
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -10989,31 +11336,59 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -11549,33 +11924,63 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z12
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -12142,35 +12547,67 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $8-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -12773,37 +13210,71 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $8-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z1
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z2
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z3
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z14
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -13437,12 +13908,21 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), DX
-	MOVQ         a+8(FP), SI
-	MOVQ         offsets+32(FP), DI
-	MOVQ         CX, R8
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
+	MOVQ       kc+0(FP), DX
+	MOVQ       a+8(FP), SI
+	MOVQ       offsets+32(FP), DI
+	MOVQ       CX, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	MOVQ       flags+64(FP), R8
+	TESTQ      $0x00000008, R8
+	JEQ        fresh
+	MOVQ       CX, R8
+	VMOVUPS    (R8), Z3
+	VMOVUPS    64(R8), Z4
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R8
 	TESTQ        R8, R8
 	JEQ          nobias
@@ -13721,15 +14201,27 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -14081,18 +14573,33 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -14517,21 +15024,39 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -15033,24 +15558,45 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -15626,27 +16172,51 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -16295,30 +16865,57 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -17044,33 +17641,63 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z17
+	VMOVUPS    64(R9), Z18
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -17869,36 +18496,69 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z17
+	VMOVUPS    64(R9), Z18
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z19
+	VMOVUPS    64(R9), Z20
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -18775,39 +19435,75 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z17
+	VMOVUPS    64(R9), Z18
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z19
+	VMOVUPS    64(R9), Z20
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z21
+	VMOVUPS    64(R9), Z22
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -19761,42 +20457,81 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z17
+	VMOVUPS    64(R9), Z18
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z19
+	VMOVUPS    64(R9), Z20
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z21
+	VMOVUPS    64(R9), Z22
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z23
+	VMOVUPS    64(R9), Z24
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -20823,45 +21558,87 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z17
+	VMOVUPS    64(R9), Z18
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z19
+	VMOVUPS    64(R9), Z20
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z21
+	VMOVUPS    64(R9), Z22
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z23
+	VMOVUPS    64(R9), Z24
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z25
+	VMOVUPS    64(R9), Z26
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -21961,48 +22738,93 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $8-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z17
+	VMOVUPS    64(R9), Z18
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z19
+	VMOVUPS    64(R9), Z20
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z21
+	VMOVUPS    64(R9), Z22
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z23
+	VMOVUPS    64(R9), Z24
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z25
+	VMOVUPS    64(R9), Z26
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z27
+	VMOVUPS    64(R9), Z28
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias
@@ -23180,51 +24002,99 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $8-96
 	SHLQ $0x02, DX
 
 panel:
-	MOVQ         kc+0(FP), SI
-	MOVQ         a+8(FP), DI
-	MOVQ         offsets+32(FP), R8
-	MOVQ         CX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         DX, R9
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
+	MOVQ       kc+0(FP), SI
+	MOVQ       a+8(FP), DI
+	MOVQ       offsets+32(FP), R8
+	MOVQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       flags+64(FP), R9
+	TESTQ      $0x00000008, R9
+	JEQ        fresh
+	MOVQ       CX, R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z11
+	VMOVUPS    64(R9), Z12
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z13
+	VMOVUPS    64(R9), Z14
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z15
+	VMOVUPS    64(R9), Z16
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z17
+	VMOVUPS    64(R9), Z18
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z19
+	VMOVUPS    64(R9), Z20
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z21
+	VMOVUPS    64(R9), Z22
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z23
+	VMOVUPS    64(R9), Z24
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z25
+	VMOVUPS    64(R9), Z26
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z27
+	VMOVUPS    64(R9), Z28
+	ADDQ       DX, R9
+	VMOVUPS    (R9), Z29
+	VMOVUPS    64(R9), Z30
+	JMP        begun
+
+fresh:
 	MOVQ         bias+72(FP), R9
 	TESTQ        R9, R9
 	JEQ          nobias

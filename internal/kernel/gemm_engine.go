@@ -27,6 +27,10 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 //
 //	C[row, 0:cols] = Σ_p A[row, p]·B[p, 0:cols]   (+ C if accumulate, + bias[row] if there is a bias)
 //
+// Each sum begins at the bias, or at zero. If continues, it begins at C instead: then the terms of
+// several panels add up as those of one, to the bit. Not all engines do that, and the columns must
+// fill vectors.
+//
 // A is packed tile by tile: element (i, p) of tile t is a[t.row*k + (k0+p)*t.rows + i]. If there is
 // a stride, A is row-major: that element is a[(t.row+i)*stride + k0+p]. Not all engines take that,
 // and it needs offsets. Row p of B begins at b[offsets[p]], or at b[p*width] if offsets is nil. A
@@ -47,6 +51,7 @@ type panel[T Float] struct {
 	bias    []T // one for each row of C, or nil
 
 	accumulate bool
+	continues  bool      // the sums begin at C
 	limits     Limits[T] // of C, at the end
 }
 
@@ -58,6 +63,7 @@ type engine[T Float] struct {
 	cols      int                // most columns of a panel
 	lane      int                // the width of a packed panel is a multiple of this
 	rowMajor  bool               // mul takes a row-major A
+	continues bool               // mul takes panels that continue
 	mulHalf   func(p *panel[T])  // mul for a row-major A and half a lane of columns
 	mul       func(p *panel[T])  // see panel
 	copy      func(copyRows[T])  // see copyRows

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // TestEngineTiles runs every micro-kernel with all flags, at depths that end in each step of its
@@ -85,6 +86,42 @@ func checkTile(t *testing.T, e *engine[float32], r *rand.Rand, rows, cols, kc, f
 	}
 	e.mul(&p)
 	requireClose(t, fmt.Sprintf("%d rows, %d columns, depth %d, flags %d", rows, cols, kc, flags), want, p.c)
+}
+
+// TestEngineContinues: the terms of several panels add up as those of one, to the bit.
+func TestEngineContinues(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		e := engineFor[float32]()
+		if !e.continues {
+			t.Skip("products aren't cut")
+		}
+		rapid.Check(t, func(rt *rapid.T) {
+			rows, cols := rapid.IntRange(1, e.rows).Draw(rt, "rows"), e.lane*rapid.IntRange(1, 5).Draw(rt, "vectors")
+			kc, offsets := rapid.IntRange(2, 40).Draw(rt, "depth"), cols > e.cols || rapid.Bool().Draw(rt, "offsets")
+			cut := rapid.IntRange(1, kc-1).Draw(rt, "cut")
+			r := newRand(rapid.Uint64().Draw(rt, "seed"))
+			whole := panel[float32]{
+				tiles: []rowTile{{0, rows}}, a: random[float32](r, rows*kc), k: kc, kc: kc, width: cols,
+				b: random[float32](r, kc*cols), c: make([]float32, rows*cols), ldc: cols, cols: cols,
+			}
+			second := whole
+			if offsets {
+				for k := range kc {
+					whole.offsets = append(whole.offsets, int32(k*cols))
+				}
+				second.offsets = whole.offsets[cut:]
+			} else {
+				second.b = whole.b[cut*cols:]
+			}
+			first := whole
+			first.kc, first.c = cut, random[float32](r, rows*cols)
+			second.k0, second.kc, second.c, second.continues = cut, kc-cut, first.c, true
+			for _, p := range []panel[float32]{whole, first, second} {
+				e.mul(&p)
+			}
+			require.Equal(rt, whole.c, first.c)
+		})
+	})
 }
 
 // TestEngineDots runs every tile of dot products on guarded memory, with whole and partial vectors.

@@ -14,6 +14,7 @@ const (
 	winogradBlocks  = 5 << 18 // most elements of transformed input at a time
 	winogradFilters = 1 << 18 // most elements of transformed filters of a shard
 	winogradCached  = 1 << 17 // most elements of a block's transformed input that stay in a core's cache
+	winogradDepth   = 1 << 16 // about as many elements of transformed filters at a time, if each is read once
 )
 
 // winograd is a convolution of 3x3 filters at stride 1 by Winograd's minimal filtering F(4x4, 3x3)
@@ -48,6 +49,7 @@ type winograd[T Float] struct {
 	pitch           int          // of a channel's transformed input
 	point           int          // elements of all channels, for each point
 	filters, shards int          // filters in a shard, and shards in a group
+	depth           int          // channels whose filters are transformed at a time
 	rowTiles        [2][]rowTile // of a shard, and of a group's last one
 	tileRow         []rowTile    // by filters, all tiles of the block
 
@@ -178,6 +180,10 @@ func (c *winograd[T]) planShards() {
 	c.shards = ceilDiv(c.out, c.filters)
 	c.rowTiles[0] = tileRows(c.filters, rows)
 	c.rowTiles[1] = tileRows(c.out-(c.shards-1)*c.filters, rows)
+	c.depth = c.in
+	if c.e.continues && c.blocks == 1 {
+		c.depth = min(c.in, max(16, winogradDepth/(winogradPoints*c.filters)/16*16))
+	}
 }
 
 // filtersOf returns the filters of a shard of a group, and their tiles.
@@ -434,21 +440,13 @@ func (c *winograd[T]) multiplyShard(worker, shard int) {
 // multiplyBlock computes the results of a shard of the filters in a block; packed is the block's.
 func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tileTable, group, shard int, packed []T) {
 	row, filters, tiles := c.filtersOf(shard)
-	c.transformFilters(s, group, row, tiles)
 	cols := len(p.source)
 	point := filters*cols + 16
 	s.products = grow(s.products, winogradPoints*point)
-	for i := range winogradPoints {
-		if c.byFilters {
-			c.multiplyPoint(s, tiles, i, filters, packed[i*c.point+group*c.in*c.pitch:], s.products[i*point:])
-			continue
-		}
-		s.p = panel[T]{
-			tiles: tiles, a: s.weights[i*(c.filters*c.in+slack):], k: c.in, kc: c.in,
-			b: packed[i*c.point+group*c.in*c.pitch:], offsets: c.offsets,
-			c: s.products[i*point:], ldc: cols, cols: cols,
-		}
-		c.e.mul(&s.p)
+	if c.byFilters {
+		c.multiplyByFilters(s, group, row, filters, tiles, packed, point)
+	} else {
+		c.multiplyByTiles(s, group, row, tiles, packed, point, cols)
 	}
 	s.p = panel[T]{}
 	for i := range filters {
@@ -456,57 +454,85 @@ func (c *winograd[T]) multiplyBlock(s *winogradScratch[T], p *tileTable, group, 
 	}
 }
 
-// multiplyPoint computes a point's products of some filters, where vectors hold filters: the tiles
-// are rows, and the filters columns. packed is the point's and group's.
-func (c *winograd[T]) multiplyPoint(
-	s *winogradScratch[T], columns []rowTile, point, filters int, packed, products []T,
+// multiplyByTiles computes the products of some filters, where vectors hold tiles. With several
+// blocks, the filters of the last one may be these.
+func (c *winograd[T]) multiplyByTiles(
+	s *winogradScratch[T], group, row int, tiles []rowTile, packed []T, point, cols int,
 ) {
-	s.byTile = grow(s.byTile, c.pitch*c.filters)
-	weights := s.weights[point*(c.filters*c.in+slack):]
-	for _, t := range columns {
-		s.p = panel[T]{
-			tiles: c.tileRow, a: packed, k: c.in, kc: c.in, b: weights[t.row*c.in:], width: t.rows,
-			c: s.byTile[t.row:], ldc: c.filters, cols: t.rows,
+	for k0 := 0; k0 < c.in; k0 += c.depth {
+		kc := min(c.depth, c.in-k0)
+		if kc < c.in || s.call != c.call || s.group != group || s.row != row {
+			c.transformFilters(s, group, row, tiles, k0, kc)
+			s.call, s.group, s.row = c.call, group, row
 		}
-		c.e.mul(&s.p)
+		for i := range winogradPoints {
+			s.p = panel[T]{
+				tiles: tiles, a: s.weights[i*(c.filters*kc+slack):], k: kc, kc: kc,
+				b: packed[i*c.point+group*c.in*c.pitch:], offsets: c.offsets[k0:],
+				c: s.products[i*point:], ldc: cols, cols: cols, continues: k0 > 0,
+			}
+			c.e.mul(&s.p)
+		}
 	}
-	c.e.gatherTranspose(c.offsets, filters, s.byTile, products, c.tiles)
 }
 
-// transformFilters sets a worker's weights to the transformed filters of a group from row on,
-// unless that is what they are.
-func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, tiles []rowTile) {
-	if s.call == c.call && s.group == group && s.row == row {
-		return
+// multiplyByFilters computes the products of some filters, where vectors hold filters: the tiles
+// are rows, and the filters columns.
+func (c *winograd[T]) multiplyByFilters(
+	s *winogradScratch[T], group, row, filters int, columns []rowTile, packed []T, point int,
+) {
+	size := c.pitch * c.filters
+	s.byTile = grow(s.byTile, winogradPoints*size)
+	for k0 := 0; k0 < c.in; k0 += c.depth {
+		kc := min(c.depth, c.in-k0)
+		c.transformFilters(s, group, row, columns, k0, kc)
+		for i := range winogradPoints {
+			for _, t := range columns {
+				s.p = panel[T]{
+					tiles: c.tileRow, a: packed[i*c.point+group*c.in*c.pitch:], k: c.in, k0: k0, kc: kc,
+					b: s.weights[i*(c.filters*kc+slack)+t.row*kc:], width: t.rows,
+					c: s.byTile[i*size+t.row:], ldc: c.filters, cols: t.rows, continues: k0 > 0,
+				}
+				c.e.mul(&s.p)
+			}
+		}
 	}
-	s.call, s.group, s.row = c.call, group, row
-	point := c.filters*c.in + slack
+	for i := range winogradPoints {
+		c.e.gatherTranspose(c.offsets, filters, s.byTile[i*size:], s.products[i*point:], c.tiles)
+	}
+}
+
+// transformFilters sets a worker's weights to the transformed filters of a group from row on, for
+// channels [k0, k0+kc). All of them may be more than a core's cache holds, so where each is read
+// only once, they are made for some channels at a time.
+func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, tiles []rowTile, k0, kc int) {
+	point := c.filters*kc + slack
 	s.weights = grow(s.weights, winogradPoints*point)
 	for _, t := range tiles {
-		s.taps = grow(s.taps, winogradTaps*t.rows*c.in)
-		c.packTaps(group, rowTile{row + t.row, t.rows}, s.taps)
+		s.taps = grow(s.taps, winogradTaps*t.rows*kc)
+		c.packTaps(group, rowTile{row + t.row, t.rows}, k0, kc, s.taps)
 		for first := 0; first < t.rows; first += c.e.lane {
 			c.e.winograd.filters(tileFilters[T]{
-				n: c.in, rows: min(t.rows-first, c.e.lane), pitch: t.rows, src: s.taps[first:], turned: c.data,
-				dst: s.weights[t.row*c.in+first:], point: point, temp: s.temp[:],
+				n: kc, rows: min(t.rows-first, c.e.lane), pitch: t.rows, src: s.taps[first:], turned: c.data,
+				dst: s.weights[t.row*kc+first:], point: point, temp: s.temp[:],
 			})
 		}
 	}
 }
 
-// packTaps packs a tile's rows of filters: tap k of filter i and channel j is
-// dst[(winogradTaps·j+k)·rows + i].
-func (c *winograd[T]) packTaps(group int, t rowTile, dst []T) {
+// packTaps packs a tile's rows of filters for channels [k0, k0+kc): tap k of filter i and channel
+// k0+j is dst[(winogradTaps·j+k)·rows + i].
+func (c *winograd[T]) packTaps(group int, t rowTile, k0, kc int, dst []T) {
 	if !c.data {
-		w := c.w[(group*c.out+t.row)*c.in*winogradTaps:]
+		w := c.w[((group*c.out+t.row)*c.in+k0)*winogradTaps:]
 		c.e.transpose(transpose[T]{
-			rows: t.rows, cols: c.in * winogradTaps, src: w, srcStride: c.in * winogradTaps, dst: dst,
+			rows: t.rows, cols: kc * winogradTaps, src: w, srcStride: c.in * winogradTaps, dst: dst,
 			dstStride: t.rows,
 		})
 		return
 	}
-	for j := range c.in {
-		w := c.w[((group*c.in+j)*c.out+t.row)*winogradTaps:]
+	for j := range kc {
+		w := c.w[((group*c.in+k0+j)*c.out+t.row)*winogradTaps:]
 		c.e.transpose(transpose[T]{
 			rows: t.rows, cols: winogradTaps, src: w, srcStride: winogradTaps, dst: dst[j*winogradTaps*t.rows:],
 			dstStride: t.rows,

@@ -18,6 +18,7 @@ const (
 	flagAccumulate = 1
 	flagLeast      = 2
 	flagMost       = 4
+	flagContinue   = 8
 )
 
 // tileKernel is the micro-kernel of a product: rows × (vectors·lanes) elements of C stay in
@@ -117,8 +118,21 @@ func (t *tileKernel) prefetchC() {
 	})
 }
 
-// begin sets the accumulators to the row's bias, or to zero.
+// begin sets the accumulators to the row's bias, to zero, or to C, of which the flag promises full
+// vectors.
 func (t *tileKernel) begin() {
+	if !t.s.only {
+		t.flags = Load(Param("flags"), GP64())
+		TESTQ(U32(flagContinue), t.flags)
+		JEQ(LabelRef("fresh"))
+		t.eachRow(func(i int, c Mem) {
+			for v := range t.vectors {
+				VMOVUPS(c.Offset(t.s.bytes()*v), t.acc[i][v])
+			}
+		})
+		JMP(LabelRef("begun"))
+		Label("fresh")
+	}
 	t.bias = Load(Param("bias"), GP64())
 	TESTQ(t.bias, t.bias)
 	JEQ(LabelRef("nobias"))
