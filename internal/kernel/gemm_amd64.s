@@ -6081,7 +6081,7 @@ copyend:
 	RET
 
 // func transposeAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·transposeAVX2(SB), NOSPLIT, $0-48
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -6125,34 +6125,42 @@ block:
 	CMPQ       AX, $0x00
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y1
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 	CMPQ       AX, $0x01
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y2
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 	CMPQ       AX, $0x02
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y3
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 	CMPQ       AX, $0x03
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y4
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 	CMPQ       AX, $0x04
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y5
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 	CMPQ       AX, $0x05
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y6
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 	CMPQ       AX, $0x06
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y7
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 	CMPQ       AX, $0x07
 	JLE        loaded
 	VMASKMOVPS (R8), Y9, Y8
+	PREFETCHT0 128(R8)
 	ADDQ       BX, R8
 
 loaded:
@@ -28325,7 +28333,7 @@ copyend:
 	RET
 
 // func transposeAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
 TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -28347,97 +28355,113 @@ TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
 	KMOVW   R9, K2
 
 block:
-	LEAQ      (CX), R8
-	XORQ      R9, R9
-	TESTQ     R8, R8
-	CMOVQLT   R9, R8
-	MOVQ      $0x00000010, R9
-	CMPQ      R8, R9
-	CMOVQGT   R9, R8
-	MOVQ      $-1, R9
-	BZHIQ     R8, R9, R9
-	KMOVW     R9, K1
-	MOVQ      DX, R8
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	VXORPS    Z4, Z4, Z4
-	VXORPS    Z5, Z5, Z5
-	VXORPS    Z6, Z6, Z6
-	VXORPS    Z7, Z7, Z7
-	VXORPS    Z8, Z8, Z8
-	VXORPS    Z9, Z9, Z9
-	VXORPS    Z10, Z10, Z10
-	VXORPS    Z11, Z11, Z11
-	VXORPS    Z12, Z12, Z12
-	VXORPS    Z13, Z13, Z13
-	VXORPS    Z14, Z14, Z14
-	VXORPS    Z15, Z15, Z15
-	CMPQ      AX, $0x00
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z0
-	ADDQ      BX, R8
-	CMPQ      AX, $0x01
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z1
-	ADDQ      BX, R8
-	CMPQ      AX, $0x02
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z2
-	ADDQ      BX, R8
-	CMPQ      AX, $0x03
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z3
-	ADDQ      BX, R8
-	CMPQ      AX, $0x04
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z4
-	ADDQ      BX, R8
-	CMPQ      AX, $0x05
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z5
-	ADDQ      BX, R8
-	CMPQ      AX, $0x06
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z6
-	ADDQ      BX, R8
-	CMPQ      AX, $0x07
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z7
-	ADDQ      BX, R8
-	CMPQ      AX, $0x08
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z8
-	ADDQ      BX, R8
-	CMPQ      AX, $0x09
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z9
-	ADDQ      BX, R8
-	CMPQ      AX, $0x0a
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z10
-	ADDQ      BX, R8
-	CMPQ      AX, $0x0b
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z11
-	ADDQ      BX, R8
-	CMPQ      AX, $0x0c
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z12
-	ADDQ      BX, R8
-	CMPQ      AX, $0x0d
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z13
-	ADDQ      BX, R8
-	CMPQ      AX, $0x0e
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z14
-	ADDQ      BX, R8
-	CMPQ      AX, $0x0f
-	JLE       loaded
-	VMOVUPS.Z (R8), K1, Z15
-	ADDQ      BX, R8
+	LEAQ       (CX), R8
+	XORQ       R9, R9
+	TESTQ      R8, R8
+	CMOVQLT    R9, R8
+	MOVQ       $0x00000010, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	MOVQ       $-1, R9
+	BZHIQ      R8, R9, R9
+	KMOVW      R9, K1
+	MOVQ       DX, R8
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	CMPQ       AX, $0x00
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z0
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x01
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z1
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x02
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z2
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x03
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z3
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x04
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z4
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x05
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z5
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x06
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z6
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x07
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z7
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x08
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z8
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x09
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z9
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x0a
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z10
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x0b
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z11
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x0c
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z12
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x0d
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z13
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x0e
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z14
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
+	CMPQ       AX, $0x0f
+	JLE        loaded
+	VMOVUPS.Z  (R8), K1, Z15
+	PREFETCHT0 256(R8)
+	ADDQ       BX, R8
 
 loaded:
 	VUNPCKLPS  Z1, Z0, Z16

@@ -132,6 +132,10 @@ func im2col(s *simd) {
 	RET()
 }
 
+// ahead is how many blocks of lanes columns transpose prefetches ahead: processors follow fewer rows
+// than a block has on their own.
+const ahead = 4
+
 // transpose transposes up to lanes rows, in blocks of lanes columns, in registers: it reads and
 // writes whole vectors. The rows are a stride apart, or at offsets.
 func transpose(s *simd, name string, atOffsets bool) {
@@ -173,6 +177,7 @@ func transpose(s *simd, name string, atOffsets bool) {
 			continue
 		}
 		colMask.load(Mem{Base: at}, row[i])
+		PREFETCHT0(Mem{Base: at, Disp: ahead * s.bytes()})
 		ADDQ(stride, at)
 	}
 	Label("loaded")
