@@ -3,7 +3,8 @@ package kernel
 // affineDots computes y = x·Wᵀ + b as dot products of the rows of x and W. Both lie along the sum,
 // so nothing is packed, and W, the largest operand, is read once for each block of rows of x. A
 // shard owns a block of rows of x and a part of W's tiles. For each tile of W it cuts the sum into
-// blocks that stay in L1, and passes the rows of x, from L2, by each.
+// blocks that stay in L1, and passes the rows of x, from L2, by each; a few rows of x need no blocks,
+// and memory is read faster in long runs.
 type affineDots[T Float] struct {
 	e              *engine[T]
 	batch, in, out int
@@ -66,8 +67,12 @@ func (a *affineDots[T]) tile(s *affineScratch[T], row, rows, first, cols int) {
 	clear(s.lanes)
 	s.d = dots[T]{aStride: a.in, offsets: a.offsets[:cols], images: 1, accStride: cols * a.e.dotLanes}
 	rowTiles := ceilDiv(rows, a.e.dotTile)
-	for k := 0; k < a.in; k += dotDepth {
-		s.d.n = min(dotDepth, a.in-k)
+	depth := a.in
+	if rowTiles > 1 {
+		depth = dotDepth
+	}
+	for k := 0; k < a.in; k += depth {
+		s.d.n = min(depth, a.in-k)
 		s.d.b = a.w[first*a.in+k:]
 		for i := range rowTiles {
 			from, to := i*rows/rowTiles, (i+1)*rows/rowTiles
