@@ -7,6 +7,7 @@ type vectorChannels struct {
 	pool          *vectorPool
 	weigh, weigh4 weighTapsFunc
 	weighNine     [2]weighNineFunc // by the row stride less one
+	weighPlane    weighPlaneFunc   // nil where masks are slow
 	dots          [7]tapDotsFunc   // by number of taps
 }
 
@@ -22,6 +23,10 @@ type weighNineFunc func(
 	rows, cols, row, outStep int, x *float32, second, third int, weights, y *float32, bias, least, most float32,
 )
 
+// weighPlaneFunc sets a plane to the weighted sums of 3x3 windows around each element of x, a plane
+// of the same size whose rows fit a vector.
+type weighPlaneFunc func(rows, cols int, x, weights, y *float32, bias, least, most float32)
+
 type tapDotsFunc func(rows, cols, step int, x *float32, taps *int32, dy, lanes *float32)
 
 // channelConv is a depthwise convolution, plane by plane: input channel c makes the output channels
@@ -36,6 +41,7 @@ type channelConv struct {
 	m        int  // filters per input channel
 	taps     int  // taps per filter
 	nine     bool // windows are 3x3, of neighboring rows, at row stride 1 or 2
+	around   bool // windows are 3x3 around each element of a plane whose rows fit a vector
 	block    int  // input channels in a shard
 	work     int64
 
@@ -79,6 +85,8 @@ func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []
 	c.m, c.taps = s.OutChannels/s.Groups, s.KernelH*s.KernelW
 	c.block = max(1, min(ceilDiv(s.InChannels, weightShards), sweepShard/c.in))
 	c.nine = s.KernelH == 3 && s.KernelW == 3 && c.DilationH == 1 && s.StrideH <= 2
+	c.around = c.nine && s.StrideH == 1 && s.StrideW == 1 && s.DilationW == 1 && v.weighPlane != nil &&
+		s.PadTop == 1 && s.PadBottom == 1 && s.PadLeft == 1 && s.PadRight == 1 && s.InWidth <= v.pool.lanes
 	c.work = s.MultiplyAdds()
 	c.forwardBlock, c.dataBlock, c.weightsBlock = c.forwardShard, c.dataShard, c.weightsShard
 	return c
@@ -121,7 +129,10 @@ func (c *channelConv) forwardShard(worker, shard int) {
 // convolve computes the outputs of one channel of an image.
 func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 	l, rows, cols := c.layout(), len(c.rows), len(c.columns)
-	laid := c.lay(worker, image, channel)
+	var laid []float32
+	if !c.around {
+		laid = c.lay(worker, image, channel)
+	}
 	for f := range c.m {
 		filter := channel*c.m + f
 		bias := float32(0)
@@ -129,6 +140,11 @@ func (c *channelConv) convolve(worker, image, channel int, y []float32) {
 			bias = c.bias[filter]
 		}
 		weights := c.w[filter*c.taps:]
+		if c.around {
+			x, y := inputs(&c.windows, c.x, image*c.Channels+channel), y[f*c.out:][:c.out]
+			c.v.weighPlane(rows, cols, &x[0], &weights[:9][0], &y[0], bias, c.least, c.most)
+			continue
+		}
 		if c.nine && rows >= 4 {
 			c.v.weighNines(c.StrideH, rows, cols, l, laid, weights, y[f*c.out:], bias, c.least, c.most)
 			continue

@@ -3,10 +3,48 @@
 package kernel
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
+
+// TestWeighPlane compares 3x3 windows around each element with the general kernel, to the bit, and
+// on memory that ends at a protected page.
+func TestWeighPlane(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		if active != isaAVX512 {
+			return // only there masks are fast
+		}
+		for width := 1; width <= 17; width++ {
+			for _, height := range []int{1, 2, 3, 4, 5, 9, 16} {
+				s := ConvShape{
+					Batch: 2, InChannels: 3, InHeight: height, InWidth: width, OutChannels: 6, Groups: 3,
+					KernelH: 3, KernelW: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
+				}
+				r := newRand(33)
+				nx, nw, ny := s.sizes()
+				w, bias := random[float32](r, nw), random[float32](r, s.OutChannels)
+				w[4], bias[1] = float32(math.Inf(1)), float32(math.Copysign(0, -1))
+				forward := func(around, after bool) []uint32 {
+					c := NewConv[float32](s)
+					p, ok := c.byPlane.(*channelConv)
+					if !ok {
+						return nil // the windows are mostly padding
+					}
+					require.Equal(t, width <= 16, p.around)
+					p.around = p.around && around
+					x, y := guarded(t, random[float32](newRand(34), nx), after), guarded(t, make([]float32, ny), after)
+					c.ForwardWithin(Limits[float32]{Least: -0.5, Most: 0.75}, x, w, bias, y)
+					return bitsOf(y)
+				}
+				want := forward(false, true)
+				require.Equal(t, want, forward(true, true), "%+v", s)
+				require.Equal(t, want, forward(true, false), "%+v", s)
+			}
+		}
+	})
+}
 
 // TestWeighNine compares 3x3 windows with the weights in registers with the general kernel, to the
 // bit.

@@ -644,6 +644,13 @@ func weighNine1AVX512(rows int, cols int, row int, outStep int, x *float32, seco
 //go:noescape
 func weighNine2AVX512(rows int, cols int, row int, outStep int, x *float32, second int, third int, weights *float32, y *float32, bias float32, least float32, most float32)
 
+// weighPlaneAVX512 sets y, rows x cols, to bias plus the weighted sum of the 3x3 windows around
+// each element of x, with zeros outside, at least least and at most most; rows is positive, and
+// cols 1 to a vector's lanes.
+//
+//go:noescape
+func weighPlaneAVX512(rows int, cols int, x *float32, weights *float32, y *float32, bias float32, least float32, most float32)
+
 // tapDots1AVX512 adds the dot products of dy, rows of cols elements, and 1 taps of x to one vector
 // of lanes for each tap; rows and cols are positive.
 //

@@ -173,6 +173,7 @@ var normAVX512 = vectorNorm{
 var channelsAVX512 = vectorChannels{
 	pool:  &poolAVX512,
 	weigh: weighTaps1AVX512, weigh4: weighTaps4AVX512,
-	weighNine: [2]weighNineFunc{weighNine1AVX512, weighNine2AVX512},
-	dots:      [7]tapDotsFunc{nil, tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512},
+	weighNine:  [2]weighNineFunc{weighNine1AVX512, weighNine2AVX512},
+	weighPlane: weighPlaneAVX512,
+	dots:       [7]tapDotsFunc{nil, tapDots1AVX512, tapDots2AVX512, tapDots3AVX512, tapDots4AVX512, tapDots5AVX512, tapDots6AVX512},
 }

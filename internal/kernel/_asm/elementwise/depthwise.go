@@ -18,6 +18,9 @@ func depthwise(s *simd) {
 	weighTaps(s, 1)
 	weighNine(s, 1)
 	weighNine(s, 2)
+	if s == avx512 {
+		weighPlane(s)
+	}
 	for n := range mostDotTaps {
 		tapDots(s, n+1)
 	}
@@ -148,6 +151,85 @@ func weighNine(s *simd, stride int) {
 		}
 		forwardRows(outRows, "outStep", y)
 	})
+}
+
+// weighPlane reads a plane where it lies, whose rows fit a vector: masks leave out the columns to
+// its left and right, and the rows above and below it are zeros in a register. A result's sum has the
+// order of weighTaps.
+//
+// A row of x is loaded once for the three rows of results that it belongs to: the one above it, its
+// own and the one below.
+func weighPlane(s *simd) {
+	const kernel = 3
+	TEXT("weighPlane"+s.name, NOSPLIT,
+		"func(rows, cols int, x, weights, y *float32, bias, least, most float32)")
+	Pragma("noescape")
+	doc("weighPlane" + s.name + " sets y, rows x cols, to bias plus the weighted sum of the 3x3 windows around each " +
+		"element of x, with zeros outside, at least least and at most most; rows is positive, and cols 1 to a " +
+		"vector's lanes.")
+	cols, step := Load(Param("cols"), GP64()).(reg.GPVirtual), GP64()
+	MOVQ(cols, step)
+	SHLQ(Imm(2), step)
+	left, center, right := lanes{s, reg.K1}, lanes{s, reg.K2}, lanes{s, reg.K3}
+	bits := GP64()
+	MOVQ(I32(-1), bits)
+	BZHIQ(cols, bits, bits)
+	KMOVW(bits.As32(), center.mask)
+	DECQ(cols)
+	BZHIQ(cols, bits, bits)
+	KMOVW(bits.As32(), right.mask)
+	ADDQ(bits, bits)
+	KMOVW(bits.As32(), left.mask)
+
+	weights := Load(Param("weights"), GP64())
+	var w [kernel * kernel]vec
+	for k := range w {
+		w[k] = s.broadcast(Mem{Base: weights, Disp: 4 * k})
+	}
+	bias, least, most := s.parameter("bias"), s.parameter("least"), s.parameter("most")
+	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
+	weigh := func(sum vec, kh int, columns [kernel]vec) {
+		for kw, v := range columns {
+			VFMADD231PS(v, w[kernel*kh+kw], sum)
+		}
+	}
+	load := func() [kernel]vec {
+		return [kernel]vec{
+			left.load(Mem{Base: x, Disp: -4}), center.load(Mem{Base: x}), right.load(Mem{Base: x, Disp: 4}),
+		}
+	}
+	store := func(sum vec) {
+		VMAXPS(sum, least, sum)
+		VMINPS(sum, most, sum)
+		center.store(sum, Mem{Base: y})
+		ADDQ(step, y)
+	}
+	zero := s.zero()
+	outside := [kernel]vec{zero, zero, zero}
+	above, own, below := s.vec(), s.copy(bias), s.copy(bias)
+	weigh(own, 0, outside)
+	first := load()
+	weigh(own, 1, first)
+	weigh(below, 0, first)
+	rows := Load(Param("rows"), GP64())
+	JMP(LabelRef("next"))
+	Label("row")
+	ADDQ(step, x)
+	VMOVAPS(own, above)
+	VMOVAPS(below, own)
+	VMOVAPS(bias, below)
+	row := load()
+	weigh(above, 2, row)
+	weigh(own, 1, row)
+	weigh(below, 0, row)
+	store(above)
+	Label("next")
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	weigh(own, 2, outside)
+	store(own)
+	VZEROUPPER()
+	RET()
 }
 
 // storeRows stores one vector of each row of a block. The mask, if there is one, has cols lanes. On
