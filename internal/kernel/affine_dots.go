@@ -3,8 +3,8 @@ package kernel
 // affineDots computes y = x·Wᵀ + b as dot products of the rows of x and W. Both lie along the sum,
 // so nothing is packed, and W, the largest operand, is read once for each block of rows of x. A
 // shard owns a block of rows of x and a part of W's tiles. For each tile of W it cuts the sum into
-// blocks that stay in L1, and passes the rows of x, from L2, by each; a few rows of x need no blocks,
-// and memory is read faster in long runs.
+// blocks that stay in L1, and passes the rows of x, from L2, by each; a few rows of x need no
+// blocks, and memory is read faster in long runs.
 type affineDots[T Float] struct {
 	e              *engine[T]
 	batch, in, out int

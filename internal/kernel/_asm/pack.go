@@ -132,8 +132,8 @@ func im2col(s *simd) {
 	RET()
 }
 
-// ahead is how many blocks of lanes columns transpose prefetches ahead: processors follow fewer rows
-// than a block has on their own.
+// ahead is how many blocks of lanes columns transpose prefetches ahead: processors follow fewer
+// rows than a block has on their own.
 const ahead = 4
 
 // transpose transposes up to lanes rows, in blocks of lanes columns, in registers: it reads and

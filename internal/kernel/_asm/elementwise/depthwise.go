@@ -154,8 +154,8 @@ func weighNine(s *simd, stride int) {
 }
 
 // weighPlane reads a plane where it lies, whose rows fit a vector: masks leave out the columns to
-// its left and right, and the rows above and below it are zeros in a register. A result's sum has the
-// order of weighTaps.
+// its left and right, and the rows above and below it are zeros in a register. A result's sum has
+// the order of weighTaps.
 //
 // A row of x is loaded once for the three rows of results that it belongs to: the one above it, its
 // own and the one below.
