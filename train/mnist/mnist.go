@@ -4,6 +4,7 @@ package mnist
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -22,14 +23,14 @@ func Load() (train, test dataset.Dataset, err error) {
 
 type split struct{ train, test dataset.Dataset }
 
+// load unpacks both sets at once: that is most of what a training does before its first step.
 var load = sync.OnceValues(func() (sets split, err error) {
-	if sets.train, err = read("train"); err != nil {
-		return split{}, err
-	}
-	if sets.test, err = read("t10k"); err != nil {
-		return split{}, err
-	}
-	return sets, nil
+	var reading sync.WaitGroup
+	var testErr error
+	reading.Go(func() { sets.test, testErr = read("t10k") })
+	sets.train, err = read("train")
+	reading.Wait()
+	return sets, errors.Join(err, testErr)
 })
 
 const digits = 10
