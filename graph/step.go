@@ -3,7 +3,6 @@ package graph
 import (
 	"fmt"
 	"math"
-	"unsafe"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -216,26 +215,11 @@ func (s *Step) split() error {
 			continue
 		}
 		ops.Late(n.Op())
-		if err := s.share(n); err != nil {
+		if err := ops.Share(n.Op(), s.config.part); err != nil { // its place in the arena stays unused
 			return err
 		}
 	}
 	return nil
-}
-
-// share puts a gradient of which the peers compute shares where all of them see it, if they have
-// memory in common. Its place in the arena stays unused.
-func (s *Step) share(gradient *G.Node) error {
-	if !ops.Shares(gradient.Op()) {
-		return nil
-	}
-	n := gradient.Shape().TotalSize()
-	memory := s.config.part.Common(n * int(tensor.Float32.Size()))
-	if memory == nil {
-		return nil
-	}
-	values := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(memory))), n)
-	return ops.SetBuffer(gradient.Op(), tensor.New(tensor.WithShape(n), tensor.WithBacking(values)))
 }
 
 // readNodes returns the nodes whose values an op of the step reads.

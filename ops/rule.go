@@ -56,7 +56,7 @@ type vjp[T kernel.Float] struct {
 	sideOutput    bool // another gradient stored dx when it ran: apply doesn't read dy
 
 	late   func()      // lets apply return before din is complete: see [Late]
-	shares func() bool // whether peers compute shares of din: see [Shares]
+	shares func() bool // whether each peer computes a share of din: see [Share]
 
 	second     second // the gradient's own gradients
 	undeclared bool   // the input has a gradient, but it isn't declared: asking for it is an error

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
 )
@@ -51,15 +52,28 @@ func (g *gradient[T]) beLate() {
 	}
 }
 
-// Shares reports whether an op computes the gradient of a split op of which each peer computes a
-// share and gathers those of the others. Its buffer may be memory that the peers have in common
-// (see [Commons]), so that nothing is copied.
-func Shares(op G.Op) bool {
-	s, ok := op.(interface{ sharesResult() bool })
-	return ok && s.sharesResult()
+// Share gives an op that computes the gradient of a split op a buffer in memory that the peers have
+// in common, if they have any (see [Commons]): what each of them computes, the others then see
+// without a copy. It does nothing to ops of which each peer computes all, or which aren't of this
+// package. All peers call it for the same ops in the same order.
+func Share(op G.Op, p *Part) error {
+	if s, ok := op.(interface{ share(*Part) error }); ok {
+		return s.share(p)
+	}
+	return nil
 }
 
-func (g *gradient[T]) sharesResult() bool { return g.shares != nil && g.shares() }
+func (g *gradient[T]) share(p *Part) error {
+	if g.shares == nil || !g.shares() {
+		return nil
+	}
+	n := g.output.TotalSize()
+	memory := kernel.CommonOf[T](p, n)
+	if memory == nil {
+		return nil
+	}
+	return g.setBuffer(tensor.New(tensor.WithShape(n), tensor.WithBacking(memory)))
+}
 
 func (f *function[T]) split(p *Part) error {
 	if dtypeOf[T]() != G.Float32 {

@@ -42,7 +42,8 @@ func (a *Affine[T]) Split(p *Part) {
 		batch, out = p.batch, to-from
 	}
 	a.forward = newAffineForward[T](batch, a.in, out, p.Total(a.batch), a.in*a.out)
-	if a.pairs = (Whole[T]{}); a.SharesWeights() {
+	a.pairs = Whole[T]{}
+	if a.SharesWeights() {
 		a.pairs.share(p, a.in+a.out)
 	}
 }

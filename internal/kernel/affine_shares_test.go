@@ -85,8 +85,8 @@ func runAffine(p *Part, a *Affine[float32], x, w, bias, dy []float32) passesOf {
 		a.LateWeights()
 		a.LateBias()
 		if a.SharesWeights() {
-			if memory := p.Common(len(bytesOf(w))); memory != nil {
-				all.dw = elementsOf[float32](memory)
+			if memory := CommonOf[float32](p, len(w)); memory != nil {
+				all.dw = memory
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func TestCommonMemoryIsKept(t *testing.T) {
 			a := NewAffine[float32](n, in, out)
 			a.Split(p)
 			a.LateBias()
-			dw, db := elementsOf[float32](p.Common(len(bytesOf(want)))), make([]float32, out)
+			dw, db := CommonOf[float32](p, len(want)), make([]float32, out)
 			ownX, ownDy := x[first*in:][:n*in], slices.Clone(dy[first*out:][:n*out])
 			for step := range 6 {
 				a.BackwardWeights(ownX, ownDy, dw)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -46,6 +47,36 @@ func TestWeighPlane(t *testing.T) {
 	})
 }
 
+// TestWeighPlaneIsChosenByShape: only windows around each element of a narrow plane are read so.
+func TestWeighPlaneIsChosenByShape(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		if active == isaGeneric {
+			return // which has no kernels for planes
+		}
+		around := func(change func(s *ConvShape)) bool {
+			s := ConvShape{
+				Batch: 1, InChannels: 4, InHeight: 9, InWidth: 9, OutChannels: 4, Groups: 4, KernelH: 3, KernelW: 3,
+				PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
+			}
+			change(&s)
+			p, ok := NewConv[float32](s).byPlane.(*channelConv)
+			return ok && p.around
+		}
+		assert.Equal(t, active == isaAVX512, around(func(*ConvShape) {}))
+		for what, change := range map[string]func(s *ConvShape){
+			"top": func(s *ConvShape) { s.PadTop = 0 }, "bottom": func(s *ConvShape) { s.PadBottom = 0 },
+			"left": func(s *ConvShape) { s.PadLeft = 0 }, "right": func(s *ConvShape) { s.PadRight = 2 },
+			"row stride": func(s *ConvShape) { s.StrideH = 2 }, "column stride": func(s *ConvShape) { s.StrideW = 2 },
+			"rows apart":    func(s *ConvShape) { s.DilationH = 2 },
+			"columns apart": func(s *ConvShape) { s.DilationW = 2 },
+			"height":        func(s *ConvShape) { s.KernelH = 5 }, "width": func(s *ConvShape) { s.KernelW = 5 },
+			"wide plane": func(s *ConvShape) { s.InWidth = 17 },
+		} {
+			assert.False(t, around(change), what)
+		}
+	})
+}
+
 // TestWeighNine compares 3x3 windows with the weights in registers with the general kernel, to the
 // bit.
 func TestWeighNine(t *testing.T) {
@@ -67,7 +98,7 @@ func TestWeighNine(t *testing.T) {
 					c := NewConv[float32](s)
 					p := c.byPlane.(*channelConv)
 					require.True(t, p.nine)
-					p.nine = nine
+					p.nine, p.around = nine, false
 					y := make([]float32, ny)
 					c.ForwardWithin(Limits[float32]{Least: -0.5, Most: 0.75}, x, w, bias, y)
 					return bitsOf(y)

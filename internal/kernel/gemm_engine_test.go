@@ -93,7 +93,8 @@ func TestEngineContinues(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		e := engineFor[float32]()
 		if !e.continues {
-			t.Skip("products aren't cut")
+			assert.NotContains(t, []isa{isaAVX2, isaAVX512}, active)
+			return // such an engine gets no panel that continues
 		}
 		rapid.Check(t, func(rt *rapid.T) {
 			rows, cols := rapid.IntRange(1, e.rows).Draw(rt, "rows"), e.lane*rapid.IntRange(1, 5).Draw(rt, "vectors")

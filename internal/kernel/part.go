@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 )
 
 // Part says which images of a batch a process computes: those of some of its leaves, at once or in
@@ -50,10 +51,10 @@ type Peers interface {
 
 // Commons are peers that may have memory in common, as processes of one machine do.
 type Commons interface {
-	// Common returns n bytes that all peers see, zeros at first, or nil if they have no memory in
-	// common. What a peer has written there before it begins a gather of them, the others see after
-	// they have finished it; it copies nothing. All peers call Common in the same order, while no
-	// call is on its way.
+	// Common returns n bytes that all peers see, zeros at first and aligned for any element, or nil
+	// if they have no memory in common. What a peer has written there before it begins a gather of
+	// them, the others see after they have finished it; it copies nothing. All peers call Common in
+	// the same order, while no call is on its way.
 	Common(n int) ([]byte, error)
 }
 
@@ -266,17 +267,19 @@ func (p *Part) settle(begun int) {
 	p.pending = left
 }
 
-// Common returns n bytes that all peers see, or nil if they have no memory in common. What a peer
-// writes there in a step, the others may read until their next step begins.
-func (p *Part) Common(n int) []byte {
+// CommonOf returns n elements that all peers of a part see, or nil if they have no memory in
+// common. What a peer writes there in a step, the others may read until their next step begins.
+func CommonOf[E any](p *Part, n int) []E {
 	c, ok := p.peers.(Commons)
 	if !ok || p.alone() || p.err != nil {
 		return nil
 	}
-	memory, err := c.Common(n)
-	p.err = err
-	p.common = p.common || memory != nil
-	return memory
+	memory, err := c.Common(n * sizeOf[E]())
+	if p.err = err; memory == nil {
+		return nil
+	}
+	p.common = true
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(memory))), n)
 }
 
 // enter is called before a step writes to memory that the peers have in common. It waits until none

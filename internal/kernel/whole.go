@@ -13,7 +13,7 @@ type Whole[E any] struct {
 
 // share puts the table, with rows of a size, where all peers see it, if they have memory in common.
 func (w *Whole[E]) share(p *Part, size int) {
-	w.rows = elementsOf[E](p.Common((size*p.batch + slack) * sizeOf[E]()))
+	w.rows = CommonOf[E](p, size*p.batch+slack)
 	w.common = w.rows != nil
 }
 
@@ -90,11 +90,6 @@ func (w *Whole[E]) finish(p *Part) []E {
 }
 
 func sizeOf[E any]() int { var e E; return int(unsafe.Sizeof(e)) }
-
-// elementsOf returns memory as a slice of elements, for which it is aligned.
-func elementsOf[E any](memory []byte) []E {
-	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(memory))), len(memory)/sizeOf[E]())
-}
 
 // bytesOf returns the memory of a slice.
 func bytesOf[E any](x []E) []byte {

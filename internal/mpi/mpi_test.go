@@ -174,11 +174,14 @@ func overlap() {
 	w.Exit(0)
 }
 
-func TestCallsOverlap(t *testing.T) {
+func TestCallsOverlap(t *testing.T) { requireSuccess(t, "overlap") }
+
+// requireSuccess runs a scenario by each carrier in any number of ranks.
+func requireSuccess(t *testing.T, name string) {
 	eachCarrier(t, func(t *testing.T, l launcher, env, _ string) {
 		for n := 1; n <= l.most(); n++ {
-			out, code := l.run(t, n, "overlap", env)
-			assert.Zero(t, code, out)
+			out, code := l.run(t, n, name, env)
+			require.Zero(t, code, out)
 		}
 	})
 }
@@ -224,14 +227,7 @@ func common() {
 	w.Exit(0)
 }
 
-func TestCommon(t *testing.T) {
-	eachCarrier(t, func(t *testing.T, l launcher, env, _ string) {
-		for n := 1; n <= l.most(); n++ {
-			out, code := l.run(t, n, "common", env)
-			assert.Zero(t, code, out)
-		}
-	})
-}
+func TestCommon(t *testing.T) { requireSuccess(t, "common") }
 
 func exchange() {
 	w := start()

@@ -69,10 +69,13 @@ func (w *World) segment(n int, wanted bool) (segment *shm.Segment, err error) {
 		segment, _ = shm.Open(offer, n)
 	}
 	shared, err := w.all(segment != nil)
-	if segment == nil || shared {
-		return segment, err
+	switch {
+	case segment == nil:
+		return nil, err
+	case err != nil || !shared:
+		return nil, errors.Join(err, segment.Close())
 	}
-	return nil, errors.Join(err, segment.Close())
+	return segment, nil
 }
 
 // fromFirst replaces data by that of rank 0.

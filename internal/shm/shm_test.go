@@ -198,6 +198,10 @@ func TestPeersAllocateNothing(t *testing.T) {
 		}
 	}
 	assert.Zero(t, testing.AllocsPerRun(10, gather))
+	for _, p := range peers {
+		p.Share(data)
+	}
+	assert.Zero(t, testing.AllocsPerRun(10, gather))
 }
 
 // TestGathersOfCommonMemory wait for all peers, and copy nothing.

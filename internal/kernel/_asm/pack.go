@@ -132,9 +132,9 @@ func im2col(s *simd) {
 	RET()
 }
 
-// ahead is how many blocks of lanes columns transpose prefetches ahead: processors follow fewer
-// rows than a block has on their own.
-const ahead = 4
+// blocksAhead is how many blocks of lanes columns transpose prefetches ahead: processors follow
+// fewer rows than a block has on their own.
+const blocksAhead = 4
 
 // transpose transposes up to lanes rows, in blocks of lanes columns, in registers: it reads and
 // writes whole vectors. The rows are a stride apart, or at offsets.
@@ -177,7 +177,7 @@ func transpose(s *simd, name string, atOffsets bool) {
 			continue
 		}
 		colMask.load(Mem{Base: at}, row[i])
-		PREFETCHT0(Mem{Base: at, Disp: ahead * s.bytes()})
+		PREFETCHT0(Mem{Base: at, Disp: blocksAhead * s.bytes()})
 		ADDQ(stride, at)
 	}
 	Label("loaded")
