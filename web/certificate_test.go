@@ -43,8 +43,8 @@ func writeCertificate(t *testing.T, dir, name string) (certFile, keyFile string)
 	return certFile, keyFile
 }
 
-// TestTLS: the server speaks HTTP/2 and 1.1 over TLS, and takes a new certificate without a
-// restart.
+// TestTLS: the server speaks HTTP/2 and 1.1 over TLS, takes a new certificate without a restart,
+// and counts no connection after its end.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := writeCertificate(t, dir, "first")
@@ -52,7 +52,8 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, err)
 	l, err := web.Listen("127.0.0.1:0")
 	require.NoError(t, err)
-	s := web.NewServer(echo(), web.Options{Certificate: c, Token: token, MaxConnections: 2})
+	metrics := web.NewMetrics()
+	s := web.NewServer(echo(), web.Options{Certificate: c, Token: token, MaxConnections: 1, Metrics: metrics})
 	url := s.URL(l)
 	require.Regexp(t, `^https://127\.0\.0\.1:\d+/$`, url)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -60,6 +61,7 @@ func TestTLS(t *testing.T) {
 	go func() { ended <- s.Serve(ctx, l) }()
 
 	ask := func(http2 bool, want int) (name string) {
+		waitForNoConnection(t, metrics)
 		config := &tls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1"} // self-signed
 		transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: http2}
 		defer transport.CloseIdleConnections()
@@ -84,6 +86,7 @@ func TestTLS(t *testing.T) {
 	_, err = web.LoadCertificate(certFile, keyFile)
 	assert.Error(t, err)
 
+	waitForNoConnection(t, metrics)
 	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11})
 	if err == nil {
 		conn.Close()

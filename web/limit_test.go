@@ -78,19 +78,28 @@ func TestTooManyConnectionsSayWhy(t *testing.T) {
 func TestConnectionMetrics(t *testing.T) {
 	metrics := web.NewMetrics()
 	s := serve(t, echo(), web.Options{MaxConnections: 2, Metrics: metrics})
-	figures := func() string {
-		var b strings.Builder
-		metrics.WritePrometheus(&b)
-		return b.String()
-	}
 	first, _ := connect(t, s)
 	second, _ := connect(t, s)
 	connect(t, s)
-	assert.Contains(t, figures(), "convgraph_http_connections 2\n")
-	assert.Contains(t, figures(), "convgraph_http_connections_refused_total 1\n")
+	assert.Contains(t, figures(metrics), "convgraph_http_connections 2\n")
+	assert.Contains(t, figures(metrics), "convgraph_http_connections_refused_total 1\n")
 	first.Close()
 	second.Close()
-	require.Eventually(t, func() bool { return strings.Contains(figures(), "convgraph_http_connections 0\n") },
+	waitForNoConnection(t, metrics)
+}
+
+// figures are what /metrics answers.
+func figures(m *web.Metrics) string {
+	var b strings.Builder
+	m.WritePrometheus(&b)
+	return b.String()
+}
+
+// waitForNoConnection waits until the server has noticed the end of each connection, which happens
+// some time after the client has closed it.
+func waitForNoConnection(t *testing.T, m *web.Metrics) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(figures(m), "convgraph_http_connections 0\n") },
 		10*time.Second, time.Millisecond)
 }
 
