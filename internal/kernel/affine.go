@@ -15,7 +15,9 @@ type Affine[T Float] struct {
 	data, weights   *product[T]
 	part            *Part
 	outputs, inputs *affineShares[T] // of y and dx; nil where each peer computes all of its images'
-	pairs           Whole[T]         // rows of x and dy, for the gradient of the weights
+	packedX         []T              // x of the whole batch as dw's product reads it, for peers with memory in common
+	pairs           Whole[T]         // rows of dy, and of x before it unless x is packed, for the gradient of the weights
+	pairedX         int              // values of x in such a row
 	paired          int              // the step of the part that they are of
 	biasDy          Whole[T]
 
@@ -42,10 +44,24 @@ func (a *Affine[T]) Split(p *Part) {
 		batch, out = p.batch, to-from
 	}
 	a.forward = newAffineForward[T](batch, a.in, out, p.Total(a.batch), a.in*a.out)
-	a.pairs = Whole[T]{}
+	a.pairs, a.pairedX, a.packedX = Whole[T]{}, a.in, nil
 	if a.SharesWeights() {
-		a.pairs.share(p, a.in+a.out)
+		a.shareOperands()
 	}
+}
+
+// shareOperands puts the operands of dw where all peers see them, if they have memory in common.
+// Then each packs x of its images once, for all.
+func (a *Affine[T]) shareOperands() {
+	p := a.part
+	a.planWeights(p.share(a.out))
+	if a.weights.shared {
+		a.packedX = CommonOf[T](p, a.weights.sizeOfB()+slack)
+	}
+	if a.packedX != nil {
+		a.pairedX = 0
+	}
+	a.pairs.share(p, a.pairedX+a.out)
 }
 
 // SharesWeights reports whether BackwardWeights computes a share of dw's rows and gathers those of
@@ -95,7 +111,7 @@ func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
 	x, dy, dw = x[:a.batch*a.in], dy[:a.batch*a.out], dw[:a.out*a.in]
 	p := a.part
 	if p == nil {
-		a.rowsOfWeights(0, a.out, matrix[T]{x, a.in, false}, matrix[T]{dy, a.out, true}, a.batch, dw)
+		a.rowsOfWeights(0, a.out, matrix[T]{x, a.in, false}, matrix[T]{dy, a.out, true}, dw)
 		return
 	}
 	a.pair(x, dy)
@@ -113,14 +129,19 @@ func (a *Affine[T]) BackwardWeights(x, dy, dw []T) {
 	p.complete(a.late, after, a.rest)
 }
 
-// pair begins to complete the rows of x and dy side by side, in one exchange.
+// pair begins to complete x and dy, in one exchange.
 func (a *Affine[T]) pair(x, dy []T) {
-	size := a.in + a.out
-	rows := a.pairs.rowsOf(a.part, size)
+	p, size := a.part, a.pairedX+a.out
+	rows := a.pairs.rowsOf(p, size)
 	e := a.data.e
-	e.copy(copyRows[T]{rows: a.batch, cols: a.in, src: x, srcStride: a.in, dst: rows, dstStride: size})
-	e.copy(copyRows[T]{rows: a.batch, cols: a.out, src: dy, srcStride: a.out, dst: rows[a.in:], dstStride: size})
-	a.pairs.send(a.part, size, a.part.firstImage)
+	if a.packedX != nil {
+		p.enter()
+		a.weights.packRows(matrix[T]{x, a.in, false}, p.First(), a.batch, a.packedX)
+	} else {
+		e.copy(copyRows[T]{rows: a.batch, cols: a.in, src: x, srcStride: a.in, dst: rows, dstStride: size})
+	}
+	e.copy(copyRows[T]{rows: a.batch, cols: a.out, src: dy, srcStride: a.out, dst: rows[a.pairedX:], dstStride: size})
+	a.pairs.send(p, size, p.firstImage)
 }
 
 // littleWork is the multiply-adds that take less time than an exchange.
@@ -128,22 +149,31 @@ const littleWork = 1 << 20
 
 // ownWeights is the rest of BackwardWeights in a part: this process's rows of dw.
 func (a *Affine[T]) ownWeights() {
-	p, rows, size := a.part, a.pairs.finish(a.part), a.in+a.out
+	p, rows, size := a.part, a.pairs.finish(a.part), a.pairedX+a.out
 	from, to := 0, a.out
 	if a.SharesWeights() {
 		from, to = p.share(a.out)
 	}
-	a.rowsOfWeights(from, to, matrix[T]{rows, size, false}, matrix[T]{rows[a.in:], size, true}, p.batch, a.dw)
+	a.rowsOfWeights(from, to, matrix[T]{rows, size, false}, matrix[T]{rows[a.pairedX:], size, true}, a.dw)
 	if a.SharesWeights() {
 		p.gatherShares(bytesOf(a.dw), a.in*sizeOf[T]())
 	}
 	a.dw = nil
 }
 
-func (a *Affine[T]) rowsOfWeights(from, to int, x, dy matrix[T], batch int, dw []T) {
-	dy.data = dy.data[from:]
-	a.weights.plan(to-from, a.in, batch)
-	a.weights.run(dy, x, dw[from*a.in:], a.in)
+// rowsOfWeights computes rows of dw. It doesn't read x if that is packed.
+func (a *Affine[T]) rowsOfWeights(from, to int, x, dy matrix[T], dw []T) {
+	dy.data, dw = dy.data[from:], dw[from*a.in:]
+	a.planWeights(from, to)
+	if a.packedX != nil {
+		a.weights.runPacked(dy, a.packedX, dw, a.in)
+		return
+	}
+	a.weights.run(dy, x, dw, a.in)
+}
+
+func (a *Affine[T]) planWeights(from, to int) {
+	a.weights.plan(to-from, a.in, a.part.Total(a.batch))
 }
 
 // LateWeights lets BackwardWeights return before dw is complete, which it then is after
@@ -172,7 +202,7 @@ func (a *Affine[T]) BackwardBias(dy, db []T) {
 // brought dy, unless the weights have none.
 func (a *Affine[T]) wholeBias() {
 	if a.paired == a.part.steps {
-		a.sumRows(a.pairs.finish(a.part)[a.in:], a.in+a.out, a.db)
+		a.sumRows(a.pairs.finish(a.part)[a.pairedX:], a.pairedX+a.out, a.db)
 	} else {
 		a.biasDy.send(a.part, a.out, a.part.firstImage)
 		a.sumRows(a.biasDy.finish(a.part), a.out, a.db)

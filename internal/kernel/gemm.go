@@ -57,14 +57,17 @@ type product[T Float] struct {
 	packedA, packedB []T
 	blocks           perWorker[panelScratch[T]]
 
-	a, b matrix[T] // of the running call
-	c    []T
-	ldc  int
-	bias []T // by column of C, or nil
+	a, b   matrix[T] // of the running call
+	panelB []T       // all of B, packed: packedB, or the caller's
+	c      []T
+	ldc    int
+	bias   []T // by column of C, or nil
 
 	limits Limits[T] // of C
 
-	pack, multiply func(worker, shard int) // stored once, because a closure for each call would allocate
+	firstRow, rows int // of B, that packRows packs
+
+	pack, packB, multiply func(worker, shard int) // stored once, because a closure for each call would allocate
 }
 
 type panelScratch[T Float] struct {
@@ -80,7 +83,7 @@ func newProduct[T Float]() *product[T] {
 
 func (p *product[T]) init() {
 	p.e, p.isa, p.tiles = engineFor[T](), active, nil
-	p.pack, p.multiply = p.packShard, p.multiplyJob
+	p.pack, p.packB, p.multiply = p.packShard, p.packPanelRows, p.multiplyJob
 }
 
 func (p *product[T]) plan(m, n, k int) {
@@ -94,10 +97,10 @@ func (p *product[T]) plan(m, n, k int) {
 	p.shared = k*n <= sharedB
 	p.share(max(1, min(gemmJobs, m*n*k/gemmJobWork)))
 	p.packedA = grow(p.packedA, m*k)
-	if p.shared {
-		p.packedB = grow(p.packedB, p.panels*p.e.cols*k)
-	}
 }
+
+// sizeOfB returns the elements of B packed for all jobs.
+func (p *product[T]) sizeOfB() int { return p.panels * p.e.cols * p.k }
 
 // share cuts C into about the given number of jobs. If B is packed for all jobs, they are nearly
 // square, which reads the packed operands least often. If each job packs its own columns, it has
@@ -120,15 +123,42 @@ func (p *product[T]) run(a, b matrix[T], c []T, ldc int) {
 	if p.m == 0 || p.n == 0 {
 		return
 	}
-	p.a, p.b, p.c, p.ldc = a, b, c, ldc
+	p.b = b
+	if p.shared {
+		p.packedB = grow(p.packedB, p.sizeOfB())
+		p.panelB, p.firstRow, p.rows = p.packedB, 0, p.k
+	}
+	p.multiplyAll(a, c, ldc)
+}
+
+// packRows packs rows [first, first+rows) of B, which b holds, where they belong in all of B. The
+// plan must be to share B.
+func (p *product[T]) packRows(b matrix[T], first, rows int, packed []T) {
+	p.b, p.panelB, p.firstRow, p.rows = b, packed, first, rows
+	parallelAbove(parallelWork, int64(rows)*int64(p.n), p.panels, p.packB)
+	p.b, p.panelB = matrix[T]{}, nil
+}
+
+// runPacked is run with all rows of B packed by packRows.
+func (p *product[T]) runPacked(a matrix[T], packed, c []T, ldc int) {
+	if p.m == 0 || p.n == 0 {
+		return
+	}
+	p.panelB = packed
+	p.multiplyAll(a, c, ldc)
+}
+
+// multiplyAll packs what of the operands isn't packed yet, and multiplies.
+func (p *product[T]) multiplyAll(a matrix[T], c []T, ldc int) {
+	p.a, p.c, p.ldc = a, c, ldc
 	work := int64(p.m) * int64(p.n) * int64(p.k)
 	shards := len(p.tiles)
-	if p.shared {
+	if p.shared && p.b.data != nil {
 		shards += p.panels
 	}
 	parallelAbove(parallelWork, work, shards, p.pack)
 	parallelAbove(parallelWork, work, p.rowJobs*ceilDiv(p.panels, p.panelsPerJob), p.multiply)
-	p.a, p.b, p.c = matrix[T]{}, matrix[T]{}, nil
+	p.a, p.b, p.panelB, p.c = matrix[T]{}, matrix[T]{}, nil, nil
 }
 
 // packShard packs one tile of A or one whole panel of B.
@@ -141,9 +171,15 @@ func (p *product[T]) packShard(_, shard int) {
 		p.e.packTile(p.a, t, p.k, p.packedA[t.row*p.k:])
 		return
 	}
-	first := (shard - len(p.tiles)) * p.e.cols
+	p.packPanelRows(0, shard-len(p.tiles))
+}
+
+// packPanelRows packs the rows of a panel of B that the running call packs.
+func (p *product[T]) packPanelRows(_, i int) {
+	first := i * p.e.cols
 	cols := min(p.e.cols, p.n-first)
-	p.e.packPanel(p.b, 0, p.k, first, cols, p.e.width(cols), p.packedB[first*p.k:])
+	width := p.e.width(cols)
+	p.e.packPanel(p.b, 0, p.rows, first, cols, width, p.panelB[first*p.k+p.firstRow*width:])
 }
 
 func (p *product[T]) multiplyJob(worker, job int) {
@@ -198,7 +234,7 @@ func (p *product[T]) multiplyBlock(s *panelScratch[T], tiles []rowTile, k0, kc, 
 		width := p.e.width(cols)
 		b := s.b
 		if p.shared {
-			b = p.packedB[i*p.e.cols*p.k+k0*width:]
+			b = p.panelB[i*p.e.cols*p.k+k0*width:]
 		} else {
 			b = b[(i-first)*p.e.cols*kc:]
 		}

@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"runtime"
 	"time"
 	"unsafe"
 )
@@ -167,18 +168,28 @@ func (p *Peer) pass(through func([]byte) (int, error), restOf func(*call) *[]byt
 const (
 	spinFor   = 2 * time.Millisecond
 	pollEvery = 50 * time.Microsecond
+
+	// Of so many pauses one lets other goroutines run. More would wake threads of this process for
+	// them, which have nothing to do and disturb a process that computes.
+	goroutinesEvery = 64
 )
 
 // waiting is one wait for the others.
-type waiting struct{ began time.Time }
+type waiting struct {
+	began  time.Time
+	pauses int
+}
 
 func (w *waiting) pause() {
 	if w.began.IsZero() {
 		w.began = time.Now()
 	}
-	if time.Since(w.began) < spinFor {
+	switch w.pauses++; {
+	case time.Since(w.began) >= spinFor:
+		time.Sleep(pollEvery)
+	case w.pauses%goroutinesEvery == 0:
+		runtime.Gosched()
+	default:
 		yield()
-		return
 	}
-	time.Sleep(pollEvery)
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 )
@@ -65,8 +64,5 @@ func (s *Segment) Remove() error {
 // Close gives the memory back. Peers can't be used any more.
 func (s *Segment) Close() error { return syscall.Munmap(s.memory) }
 
-// yield leaves the processor to another goroutine or thread that wants to run.
-func yield() {
-	runtime.Gosched()
-	_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
-}
+// yield leaves the processor to another thread that wants to run.
+func yield() { _, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }
