@@ -31,6 +31,26 @@ func (t *Trainer) newPart(peers *ranks.Timed) (*ops.Part, error) {
 	return ops.NewPart(t.batch(), turns, peers)
 }
 
+// sharer is a solver that can share its work among peers; see [solver.Optimizer.Share].
+type sharer interface {
+	Share(p *ops.Part)
+	Unshare()
+}
+
+// share lets each process update its share of the large parameters, if they have memory in common.
+func (r *run) share() {
+	if s, ok := r.Solver.(sharer); ok && r.Peers != nil {
+		s.Share(r.part)
+	}
+}
+
+// unshare gives this process its own parameters again.
+func (r *run) unshare() {
+	if s, ok := r.Solver.(sharer); ok {
+		s.Unshare()
+	}
+}
+
 // first reports whether this process is the only one, or the first of several.
 func (s *State) first() bool {
 	if s.Trainer.Peers == nil {

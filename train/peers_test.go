@@ -204,13 +204,19 @@ type countSteps struct {
 
 func (c countSteps) StepEnd(s *State) error { *c.steps = s.Step; return nil }
 
-// TestAnyNumberOfProcessesResumes: one process, or two, resume a training of three.
+// TestAnyNumberOfProcessesResumes: one process, or two, resume a training of three, whether the
+// three hold the parameters once or each has its own.
 func TestAnyNumberOfProcessesResumes(t *testing.T) {
 	want := finish(t, batchTrainer(t, simpleConvNet(), 16))
+	checkResumes(t, want, peers.New(3))
+	checkResumes(t, want, peers.WithMemory(3))
+}
+
+func checkResumes(t *testing.T, want ending, three []*peers.Peer) {
 	dir := t.TempDir()
 	broken := errors.New("out of order")
 	var running sync.WaitGroup
-	for rank, peer := range peers.New(3) {
+	for rank, peer := range three {
 		running.Go(func() {
 			defer peer.Stop()
 			tr := batchTrainer(t, simpleConvNet(), 16)
@@ -224,7 +230,8 @@ func TestAnyNumberOfProcessesResumes(t *testing.T) {
 		})
 	}
 	running.Wait()
-	for _, n := range []int{1, 2} {
+	for _, connected := range [][]*peers.Peer{peers.New(1), peers.New(2), peers.WithMemory(2)} {
+		n := len(connected)
 		all := make([]*Trainer, n)
 		for rank := range all {
 			all[rank] = batchTrainer(t, simpleConvNet(), 16)
@@ -233,9 +240,55 @@ func TestAnyNumberOfProcessesResumes(t *testing.T) {
 			require.Equal(t, 3, checkpoint.Step)
 			all[rank].Resume = checkpoint
 		}
-		for rank, got := range finishTogether(t, all, peers.New(n)) {
+		for rank, got := range finishTogether(t, all, connected) {
 			require.True(t, want.equals(got), "rank %d of %d", rank, n)
 		}
+	}
+}
+
+// watchParameters notes the parameters after each step, which it takes a time to read.
+type watchParameters struct {
+	Base
+	t     *testing.T
+	delay time.Duration
+	seen  *[]string
+}
+
+func (w watchParameters) StepEnd(s *State) error {
+	time.Sleep(w.delay)
+	*w.seen = append(*w.seen, paramBytes(w.t, s.Model))
+	return nil
+}
+
+// TestCommonParameters: while processes hold the parameters once, each reads those of its own step,
+// even while the others go on. After the training each has its own.
+func TestCommonParameters(t *testing.T) {
+	var want []string
+	alone := batchTrainer(t, simpleConvNet(), 16)
+	alone.Callbacks = []Callback{watchParameters{t: t, seen: &want}}
+	finish(t, alone)
+	connected := peers.WithMemory(3)
+	all, seen := make([]*Trainer, len(connected)), make([][]string, len(connected))
+	for rank := range all {
+		all[rank] = batchTrainer(t, simpleConvNet(), 16)
+		delay := time.Duration(2*rank%3) * 5 * time.Millisecond
+		all[rank].Callbacks = []Callback{watchParameters{t: t, delay: delay, seen: &seen[rank]}}
+	}
+	finishTogether(t, all, connected)
+	for rank := range all {
+		require.Equal(t, len(want), len(seen[rank]))
+		for i := range want {
+			require.True(t, want[i] == seen[rank][i], "rank %d, step %d", rank, i+1)
+		}
+	}
+	for _, p := range all[0].Model.Params() {
+		clear(p.Value.Float32s())
+	}
+	for _, slot := range all[0].Solver.State().Slots {
+		clear(slot.Value.Float32s())
+	}
+	for rank := range all[1:] {
+		require.True(t, want[len(want)-1] == paramBytes(t, all[1+rank].Model))
 	}
 }
 

@@ -102,6 +102,8 @@ func (r *run) epochs(ctx context.Context) error {
 	if err := r.notify(Callback.TrainBegin); err != nil {
 		return err
 	}
+	r.share()
+	defer r.unshare()
 	for len(r.state.History) < r.Epochs {
 		if err := r.epoch(ctx, len(r.state.History)+1); err != nil {
 			return err

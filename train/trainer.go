@@ -36,7 +36,8 @@ type Trainer struct {
 	// Peers are the other processes that train the same network with the same settings, or nil.
 	// Each computes a part of every batch; the result has the bits of one process. Every process
 	// needs the callbacks that decide something, such as EarlyStop; only the first needs those that
-	// write.
+	// write files. Processes with memory in common hold the large parameters there once, from the
+	// first step to the last epoch's end: callbacks must not change them.
 	Peers      ops.Peers
 	MicroBatch int // largest number of images computed at once, to save memory; 0: the whole batch
 

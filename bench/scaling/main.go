@@ -171,10 +171,9 @@ func newHalves(w workload, peers ops.Peers) (gradients, update func() error, err
 	if err != nil {
 		return nil, nil, err
 	}
-	images, options := w.batch, []graph.StepOption(nil)
+	images, options, part := w.batch, []graph.StepOption(nil), (*ops.Part)(nil)
 	if peers != nil {
-		part, err := ops.NewPart(w.batch, 1, peers)
-		if err != nil {
+		if part, err = ops.NewPart(w.batch, 1, peers); err != nil {
 			return nil, nil, err
 		}
 		_, images = part.Images()
@@ -183,6 +182,9 @@ func newHalves(w workload, peers ops.Peers) (gradients, update func() error, err
 	s, err := m.NewStep(w.batch, options...)
 	if err != nil {
 		return nil, nil, err
+	}
+	if part != nil {
+		rule.Share(part)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range s.Images().Float32s() {

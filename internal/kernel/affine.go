@@ -15,10 +15,10 @@ type Affine[T Float] struct {
 	data, weights   *product[T]
 	part            *Part
 	outputs, inputs *affineShares[T] // of y and dx; nil where each peer computes all of its images'
-	packedX         []T              // x of the whole batch as dw's product reads it, for peers with memory in common
-	pairs           Whole[T]         // rows of dy, and of x before it unless x is packed, for the gradient of the weights
+	packedX         []T              // all of x as dw's product reads it, in common memory; nil without
+	pairs           Whole[T]         // rows of dy, each after its row of x unless that is packed
 	pairedX         int              // values of x in such a row
-	paired          int              // the step of the part that they are of
+	paired          int              // the step of the part that the rows are of
 	biasDy          Whole[T]
 
 	late, lateBias bool   // dw, db are read after [Part.Finish] only
@@ -40,7 +40,7 @@ func (a *Affine[T]) Split(p *Part) {
 	if sharesPay(p, a.in, a.out) {
 		a.outputs = &affineShares[T]{part: p, columns: a.out}
 		a.inputs = &affineShares[T]{part: p, columns: a.in}
-		from, to := p.share(a.out)
+		from, to := p.Share(a.out)
 		batch, out = p.batch, to-from
 	}
 	a.forward = newAffineForward[T](batch, a.in, out, p.Total(a.batch), a.in*a.out)
@@ -54,7 +54,7 @@ func (a *Affine[T]) Split(p *Part) {
 // Then each packs x of its images once, for all.
 func (a *Affine[T]) shareOperands() {
 	p := a.part
-	a.planWeights(p.share(a.out))
+	a.planWeights(p.Share(a.out))
 	if a.weights.shared {
 		a.packedX = CommonOf[T](p, a.weights.sizeOfB()+slack)
 	}
@@ -80,7 +80,7 @@ func (a *Affine[T]) ForwardWithin(limits Limits[T], x, w, bias, y []T) {
 		return
 	}
 	x, own := a.outputs.begin(x[:a.batch*a.in])
-	from, to := a.part.share(a.out)
+	from, to := a.part.Share(a.out)
 	if bias != nil {
 		bias = bias[from:to]
 	}
@@ -95,7 +95,7 @@ func (a *Affine[T]) BackwardData(w, dy, dx []T) {
 		return
 	}
 	dy, own := a.inputs.begin(dy[:a.batch*a.out])
-	from, to := a.part.share(a.in)
+	from, to := a.part.Share(a.in)
 	a.columnsOfData(from, to, dy, w, own)
 	a.inputs.exchange(dx[:a.batch*a.in])
 }
@@ -152,7 +152,7 @@ func (a *Affine[T]) ownWeights() {
 	p, rows, size := a.part, a.pairs.finish(a.part), a.pairedX+a.out
 	from, to := 0, a.out
 	if a.SharesWeights() {
-		from, to = p.share(a.out)
+		from, to = p.Share(a.out)
 	}
 	a.rowsOfWeights(from, to, matrix[T]{rows, size, false}, matrix[T]{rows[a.pairedX:], size, true}, a.dw)
 	if a.SharesWeights() {

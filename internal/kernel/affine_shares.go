@@ -28,7 +28,7 @@ func sharesPay(p *Part, in, out int) bool {
 // begin returns the operand's rows of the whole batch from those of the part's images, and where
 // the caller puts its columns of the result.
 func (s *affineShares[T]) begin(images []T) (batch, own []T) {
-	from, to := s.part.share(s.columns)
+	from, to := s.part.Share(s.columns)
 	s.own = grow(s.own, s.part.batch*(to-from))
 	return s.operand.Of(s.part, images), s.own
 }

@@ -35,6 +35,8 @@ func TestAffineShares(t *testing.T) {
 		for _, in := range []int{longSum, 2*longSum + 1} { // by dot products, and with weights too many for them
 			checkAffineParts(t, 20, 3, in, 1025, true, false)
 		}
+		checkAffineParts(t, 24, 3, sharedB/24, 5, true, true)   // the most values of x that are packed for all peers
+		checkAffineParts(t, 24, 2, sharedB/24+1, 5, true, true) // one more
 	})
 }
 

@@ -29,8 +29,8 @@ type Part struct {
 	at      []int     // offsets of a call
 
 	common  bool   // the peers have memory in common
-	arrived []byte // a byte of each peer, which it sends when a step begins to write there
-	entered int    // the step, from 1, that did so last
+	arrived []byte // a byte of each peer, which it sends when it meets the others
+	met     int    // the step, from 1, that may write there: all peers have met since the one before
 }
 
 // Peers connects a process with those that compute the other parts of a batch. Peer r of n has the
@@ -199,8 +199,8 @@ func (p *Part) alone() bool {
 	return ranks == 1
 }
 
-// share returns which of n elements this process computes, if each peer computes a share of them.
-func (p *Part) share(n int) (from, to int) {
+// Share returns which of n elements this process computes, if each peer computes a share of them.
+func (p *Part) Share(n int) (from, to int) {
 	if p.alone() {
 		return 0, n
 	}
@@ -208,7 +208,7 @@ func (p *Part) share(n int) (from, to int) {
 	return p.shareOf(rank, n)
 }
 
-// shareOf is share for any of the peers.
+// shareOf is Share for any of the peers.
 func (p *Part) shareOf(rank, n int) (from, to int) {
 	_, ranks := p.rank()
 	return rank * n / ranks, (rank + 1) * n / ranks
@@ -268,7 +268,8 @@ func (p *Part) settle(begun int) {
 }
 
 // CommonOf returns n elements that all peers of a part see, or nil if they have no memory in
-// common. What a peer writes there in a step, the others may read until their next step begins.
+// common. What a peer writes there in a step, the others may read until their next step begins, or
+// until they meet after the step.
 func CommonOf[E any](p *Part, n int) []E {
 	c, ok := p.peers.(Commons)
 	if !ok || p.alone() || p.err != nil {
@@ -285,15 +286,24 @@ func CommonOf[E any](p *Part, n int) []E {
 // enter is called before a step writes to memory that the peers have in common. It waits until none
 // of them reads there what the step before has written.
 func (p *Part) enter() {
-	if !p.common || p.entered == p.steps+1 {
-		return
+	if p.common && p.met <= p.steps {
+		_ = p.Meet() // Finish returns its error
+	}
+}
+
+// Meet waits until all peers have called it. What a peer has written before to memory that they
+// have in common, the others see after. It returns the first error of a call to the peers.
+func (p *Part) Meet() error {
+	if p.alone() {
+		return nil
 	}
 	_, ranks := p.rank()
-	p.entered, p.arrived, p.at = p.steps+1, grow(p.arrived, ranks), p.at[:0]
+	p.met, p.arrived, p.at = p.steps+1, grow(p.arrived, ranks), p.at[:0]
 	for r := range ranks + 1 {
 		p.at = append(p.at, r)
 	}
 	p.finish(p.beginGather(p.arrived, p.at))
+	return p.err
 }
 
 // gatherShares begins to complete data, the result of a sum, of which each peer has computed its

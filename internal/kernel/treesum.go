@@ -80,7 +80,7 @@ func (s *treeSum[T]) exchange(p *Part, dw []T) {
 	}
 	s.part, s.dw, s.shared, s.width = p, dw, len(dw)*len(s.all) > littleData, len(dw)
 	if s.shared {
-		from, to := p.share(len(dw))
+		from, to := p.Share(len(dw))
 		s.width = to - from
 	}
 	for r := range s.receiveAt {
@@ -133,7 +133,7 @@ func (s *treeSum[T]) addUp() {
 		Add(sum, s.receive[j.from*s.width:][:s.width], sum)
 	}
 	if s.shared {
-		from, _ := p.share(len(s.dw))
+		from, _ := p.Share(len(s.dw))
 		copy(s.dw[from:], s.receive[:s.width])
 		p.gatherShares(bytesOf(s.dw), sizeOf[T]())
 	} else {

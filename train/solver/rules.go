@@ -75,7 +75,8 @@ func adamW[T kernel.Float](s *Optimizer, p []T, g kernel.Gradient[T], slots [2][
 // paramState is a rule's state for one parameter.
 type paramState struct {
 	slots   []*tensor.Dense
-	attempt int // the last call of Step that used it
+	attempt int  // the last call of Step that used it
+	shared  bool // the peers update a share each; see Optimizer.Share
 }
 
 func (r rule) newState(like *tensor.Dense) *paramState {

@@ -31,6 +31,7 @@ type Optimizer struct {
 	attempts int                    // calls of Step, including failed ones
 	states   map[string]*paramState // by parameter name
 	batch    []parameter            // parameters of the current step
+	sharing  sharing
 }
 
 var _ Solver = (*Optimizer)(nil)
@@ -87,11 +88,17 @@ func (s *Optimizer) Step(model []G.ValueGrad) error {
 	if err != nil {
 		return fmt.Errorf("solver: %s: step %d: %w", s.rule.name, s.steps+1, err)
 	}
+	if err := s.shareBatch(); err != nil {
+		return err
+	}
+	if err := s.meet(); err != nil {
+		return err
+	}
 	s.steps++
 	for _, p := range s.batch {
 		s.update(p, scale)
 	}
-	return nil
+	return s.meet()
 }
 
 func (s *Optimizer) update(p parameter, scale float64) {
@@ -109,11 +116,10 @@ func (s *Optimizer) update(p parameter, scale float64) {
 	}
 	var slots [2][]float32
 	for i, m := range p.state.slots {
-		slots[i] = m.Float32s()
+		slots[i] = s.ofShare(p, m.Float32s())
 	}
-	s.rule.single(
-		s, p.value.Float32s(), kernel.Gradient[float32]{Values: p.grad.Float32s(), Scale: scale, Decay: decay}, slots,
-	)
+	g := kernel.Gradient[float32]{Values: s.ofShare(p, p.grad.Float32s()), Scale: scale, Decay: decay}
+	s.rule.single(s, s.ofShare(p, p.value.Float32s()), g, slots)
 }
 
 // gather checks the model's parameters and puts them into s.batch with their states.

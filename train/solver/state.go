@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,6 +45,9 @@ func (r rule) slotName(i int, parameter string) string {
 func (s *Optimizer) SetState(state State) error {
 	if state.Optimizer != s.rule.name {
 		return fmt.Errorf("solver: state: got optimizer %q, want %q", state.Optimizer, s.rule.name)
+	}
+	if s.sharing.part != nil {
+		return errors.New("solver: state: its arrays are shared with other processes: want Unshare first")
 	}
 	if state.Steps < 0 {
 		return fmt.Errorf("solver: state: got %d steps, want at least 0", state.Steps)
