@@ -20,6 +20,7 @@ const (
 	flagLeast
 	flagMost
 	flagContinue
+	flagFirst // of the tiles of a panel
 )
 
 // dotFunc adds a tile's dot products to acc; see dots.
@@ -196,7 +197,11 @@ func mulTiles(p *panel[float32], tiles []tileFunc, first, cols, panels int) {
 		offsets = &p.offsets[0]
 	}
 	flags, least, most := flagsOf(p)
-	for _, t := range p.tiles {
+	for i, t := range p.tiles {
+		flags := flags
+		if i == 0 {
+			flags |= flagFirst
+		}
 		var bias *float32
 		if p.bias != nil {
 			bias = &p.bias[t.row]

@@ -19,6 +19,7 @@ const (
 	flagLeast      = 2
 	flagMost       = 4
 	flagContinue   = 8
+	flagFirst      = 16
 )
 
 // tileKernel is the micro-kernel of a product: rows × (vectors·lanes) elements of C stay in
@@ -68,7 +69,7 @@ func tile(s *simd, rows, vectors int) {
 	}
 	Label("unpacked")
 	t.beginRows()
-	t.sum("row", t.rowStep, t.advanceRows)
+	t.sumOffsets("row", t.rowStep, t.advanceRows)
 	Label("end")
 	t.finish()
 	ADDQ(I32(int32(s.bytes()*vectors)), t.b)
@@ -91,11 +92,26 @@ func (t *tileKernel) sumPacked() {
 	})
 	JMP(LabelRef("end"))
 	Label("gathered")
-	t.sum("offset", t.offsetStep, func(steps int) {
+	t.sumOffsets("offset", t.offsetStep, func(steps int) {
 		ADDQ(I32(int32(4*t.rows*steps)), t.a)
 		ADDQ(I32(int32(4*steps)), t.offsets)
 	})
 	JMP(LabelRef("end"))
+}
+
+// sumOffsets emits the loop over the depth for rows of B at offsets, and for full panels another
+// one, in which the first tile prefetches the next panel. The rows are far apart, and processors
+// follow fewer than a sum has.
+func (t *tileKernel) sumOffsets(name string, step func(u int, ahead, first bool), advance func(steps int)) {
+	if t.vectors > 1 {
+		t.flags = Load(Param("flags"), GP64())
+		TESTQ(U32(flagFirst), t.flags)
+		JEQ(LabelRef(name))
+		t.sum(name+"first", func(u int, ahead bool) { step(u, ahead, true) }, advance)
+		JMP(LabelRef("end"))
+		Label(name)
+	}
+	t.sum(name, func(u int, ahead bool) { step(u, ahead, false) }, advance)
 }
 
 // eachRow calls f for every row of C, with the address of its first element.
@@ -193,8 +209,8 @@ func (t *tileKernel) packedStep(u int, ahead bool) {
 	t.multiplyPacked(u)
 }
 
-func (t *tileKernel) offsetStep(u int, _ bool) {
-	t.loadOffset(u)
+func (t *tileKernel) offsetStep(u int, _, first bool) {
+	t.loadOffset(u, first)
 	t.multiplyPacked(u)
 }
 
@@ -234,11 +250,11 @@ func (t *tileKernel) advanceRows(steps int) {
 // fewer rows than a tile has on their own.
 func (t *tileKernel) nextLines() int { return (4*t.rows*unroll + 63) / 64 }
 
-func (t *tileKernel) rowStep(u int, ahead bool) {
+func (t *tileKernel) rowStep(u int, ahead, first bool) {
 	if ahead && t.next != nil && u < t.nextLines() {
 		PREFETCHT1(Mem{Base: t.next, Disp: 64 * u})
 	}
-	t.loadOffset(u)
+	t.loadOffset(u, first)
 	t.multiply(func(i int) Mem {
 		a := Mem{Base: t.bases[i/baseRows], Disp: 4 * u}
 		if scale := uint8(i % baseRows); scale > 0 {
@@ -248,10 +264,14 @@ func (t *tileKernel) rowStep(u int, ahead bool) {
 	})
 }
 
-// loadOffset loads the row of B of step u by its offset.
-func (t *tileKernel) loadOffset(u int) {
+// loadOffset loads the row of B of step u by its offset, and prefetches that of the next panel.
+func (t *tileKernel) loadOffset(u int, next bool) {
 	offset := GP64()
 	MOVLQSX(Mem{Base: t.offsets, Disp: 4 * u}, offset)
+	width := t.s.bytes() * t.vectors
+	for line := 0; next && line < width; line += 64 {
+		PREFETCHT0(Mem{Base: t.b, Index: offset, Scale: 4, Disp: width + line})
+	}
 	for v := range t.vectors {
 		VMOVUPS(Mem{Base: t.b, Index: offset, Scale: 4, Disp: t.s.bytes() * v}, t.row[v])
 	}
