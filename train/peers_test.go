@@ -246,17 +246,20 @@ func checkResumes(t *testing.T, want ending, three []*peers.Peer) {
 	}
 }
 
-// watchParameters notes the parameters after each step, which it takes a time to read.
+// watchParameters notes the parameters after each step, which it takes a time to read, and where
+// the first large one lies.
 type watchParameters struct {
 	Base
 	t     *testing.T
 	delay time.Duration
 	seen  *[]string
+	large **float32
 }
 
 func (w watchParameters) StepEnd(s *State) error {
 	time.Sleep(w.delay)
 	*w.seen = append(*w.seen, paramBytes(w.t, s.Model))
+	*w.large = &s.Model.Params()[2].Value.Float32s()[0]
 	return nil
 }
 
@@ -264,18 +267,20 @@ func (w watchParameters) StepEnd(s *State) error {
 // even while the others go on. After the training each has its own.
 func TestCommonParameters(t *testing.T) {
 	var want []string
+	var large [3]*float32
 	alone := batchTrainer(t, simpleConvNet(), 16)
-	alone.Callbacks = []Callback{watchParameters{t: t, seen: &want}}
+	alone.Callbacks = []Callback{watchParameters{t: t, seen: &want, large: &large[0]}}
 	finish(t, alone)
 	connected := peers.WithMemory(3)
 	all, seen := make([]*Trainer, len(connected)), make([][]string, len(connected))
 	for rank := range all {
 		all[rank] = batchTrainer(t, simpleConvNet(), 16)
 		delay := time.Duration(2*rank%3) * 5 * time.Millisecond
-		all[rank].Callbacks = []Callback{watchParameters{t: t, delay: delay, seen: &seen[rank]}}
+		all[rank].Callbacks = []Callback{watchParameters{t: t, delay: delay, seen: &seen[rank], large: &large[rank]}}
 	}
 	finishTogether(t, all, connected)
 	for rank := range all {
+		require.Same(t, large[0], large[rank], "the processes hold it once")
 		require.Equal(t, len(want), len(seen[rank]))
 		for i := range want {
 			require.True(t, want[i] == seen[rank][i], "rank %d, step %d", rank, i+1)

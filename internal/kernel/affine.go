@@ -135,7 +135,7 @@ func (a *Affine[T]) pair(x, dy []T) {
 	rows := a.pairs.rowsOf(p, size)
 	e := a.data.e
 	if a.packedX != nil {
-		p.enter()
+		p.enter() // rowsOf hasn't, if there was no room for the rows in common memory
 		a.weights.packRows(matrix[T]{x, a.in, false}, p.First(), a.batch, a.packedX)
 	} else {
 		e.copy(copyRows[T]{rows: a.batch, cols: a.in, src: x, srcStride: a.in, dst: rows, dstStride: size})

@@ -52,9 +52,9 @@ type Peers interface {
 // Commons are peers that may have memory in common, as processes of one machine do.
 type Commons interface {
 	// Common returns n bytes that all peers see, zeros at first and aligned for any element, or nil
-	// if they have no memory in common. What a peer has written there before it begins a gather of
-	// them, the others see after they have finished it; it copies nothing. All peers call Common in
-	// the same order, while no call is on its way.
+	// if they have no memory in common. What a peer has written there before it begins a call, the
+	// others see after they have finished it. A gather of such memory copies nothing. All peers
+	// call Common in the same order, while no call is on its way.
 	Common(n int) ([]byte, error)
 }
 

@@ -1,6 +1,8 @@
 package solver
 
 import (
+	"slices"
+
 	"gorgonia.org/tensor"
 
 	"convgraph/internal/kernel"
@@ -63,7 +65,7 @@ func (s *Optimizer) share(p parameter) {
 // Unshare gives this process its own copy of what is shared. All peers call it after the same step.
 func (s *Optimizer) Unshare() {
 	for _, a := range s.sharing.arrays {
-		setBacking(a, append([]float32(nil), a.Float32s()...))
+		setBacking(a, slices.Clone(a.Float32s()))
 	}
 	for _, m := range s.states {
 		m.shared = false
@@ -85,7 +87,8 @@ func (s *Optimizer) ofShare(p parameter, values []float32) []float32 {
 	return values[from:to]
 }
 
-// meet waits for the peers before and after an update of what they share.
+// meet waits for the peers: before an update, since they may still read what it changes, and after
+// it, since they go on with what this process has changed.
 func (s *Optimizer) meet() error {
 	if s.sharing.arrays == nil {
 		return nil

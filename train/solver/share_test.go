@@ -16,9 +16,6 @@ import (
 	"convgraph/train/solver"
 )
 
-// sharedFrom is the size of a parameter from which peers share its update.
-const sharedFrom = 1 << 16
-
 // sizedModel is a model of parameters of some sizes, with random values and gradients.
 func sizedModel(sizes []int, seed uint64) model {
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -53,7 +50,7 @@ func TestShare(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		name := rapid.SampledFrom(solver.Names()).Draw(rt, "optimizer")
 		config := solver.Config{LR: 0.01, ClipNorm: rapid.SampledFrom([]float64{0, 1}).Draw(rt, "clip")}
-		sizes := []int{sharedFrom - 1, 7, sharedFrom + rapid.IntRange(0, 100).Draw(rt, "more")}
+		sizes := []int{solver.SharedFrom - 1, 7, solver.SharedFrom + rapid.IntRange(0, 100).Draw(rt, "more")}
 		ranks, steps := rapid.IntRange(2, 4).Draw(rt, "ranks"), rapid.IntRange(1, 3).Draw(rt, "steps")
 		before := rapid.IntRange(0, 2).Draw(rt, "steps before")
 
@@ -72,7 +69,7 @@ func TestShare(t *testing.T) {
 			require.NoError(rt, one.Step(alone.valueGrads()))
 			want = append(want, valuesOf(alone, one))
 		}
-		got, models := make([][][][]float32, ranks), make([]model, ranks)
+		got, models, large := make([][][][]float32, ranks), make([]model, ranks), make([]*float32, ranks)
 		var running sync.WaitGroup
 		for rank, peer := range peers.WithMemory(ranks) {
 			running.Go(func() {
@@ -87,6 +84,7 @@ func TestShare(t *testing.T) {
 					assert.NoError(rt, s.Step(m.valueGrads()))
 					got[rank] = append(got[rank], valuesOf(m, s))
 				}
+				large[rank] = &m[2].value.Float32s()[0]
 				assert.ErrorContains(rt, s.SetState(state), "want Unshare first")
 				s.Unshare()
 				models[rank] = m
@@ -94,6 +92,7 @@ func TestShare(t *testing.T) {
 		}
 		running.Wait()
 		for rank := range ranks {
+			require.Same(rt, large[0], large[rank], "the peers hold it once")
 			require.True(rt, equalSteps(want, got[rank]), "rank %d", rank)
 			for _, p := range models[rank] { // nobody else sees it
 				clear(p.value.Float32s())

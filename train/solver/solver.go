@@ -79,7 +79,7 @@ func (s *Optimizer) SetLR(lr float64) error {
 // Step updates the values of a model's parameters by their gradients, which it doesn't change.
 // Values and gradients are contiguous *tensor.Dense of float32 or float64, of one shape. A
 // parameter is identified by its Name method if it has one, else by its index in the model. On an
-// error nothing is changed.
+// error nothing is changed, unless a peer is lost that shares the update; see Share.
 func (s *Optimizer) Step(model []G.ValueGrad) error {
 	if err := s.gather(model); err != nil {
 		return fmt.Errorf("solver: %s: step %d: %w", s.rule.name, s.steps+1, err)

@@ -1,0 +1,4 @@
+package solver
+
+// SharedFrom exports sharedFrom to tests.
+const SharedFrom = sharedFrom
