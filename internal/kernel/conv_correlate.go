@@ -1,7 +1,7 @@
 package kernel
 
 const (
-	imageShards = 16  // with fewer images × groups than this, a shard is a part of an image
+	imageShards = 16  // with fewer images × groups than this, a shard may be a part of an image
 	partShards  = 16  // shards in an image and group then, by pixels and by tiles of weights
 	pixelBlock  = 256 // pixels in a shard and in a panel: their operands stay in L2 while the tiles of weights pass
 	patchBlock  = 8   // channels that a shard packs by im2col
@@ -24,8 +24,7 @@ type correlation[T Float] struct {
 	tiles            []rowTile
 	depth            int
 	inRows           bool // weights are read where they lie, row-major, and packTile isn't called
-	split            bool // a shard is a part of an image, not a whole one
-	tileParts        int  // parts that the tiles are cut into when split
+	tileParts        int  // parts that the tiles are cut into where a shard is a part of an image
 
 	packTile    func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
 	tailOffsets []int32                                    // of the rows of a tail, for row-major weights
@@ -36,14 +35,14 @@ type correlation[T Float] struct {
 	prologue, epilogue planesFunc[T]
 
 	packed  []T // weights of a group: m·k elements, tile after tile; borrowed for a call; or w
-	patches []T // L of one image and group, when split
+	patches []T // L of one image and group that several shards share
 	sorted  []T // its columns sorted by phase
 	planes  []T // its x, if the prologue makes it
 	result  []T // its y, if the epilogue takes it
 	images  perWorker[imageScratch[T]]
 
 	x, w, bias, y []T // of the running call
-	image, group  int // of the running fork, when split
+	image, group  int // that several shards share now
 
 	pack, whole, im2colPart, mulPart, passPart func(worker, shard int)
 }
@@ -57,7 +56,7 @@ type imageScratch[T Float] struct {
 func newCorrelation[T Float](e *engine[T], batch, groups, m int, im *im2col) *correlation[T] {
 	c := &correlation[T]{
 		e: e, batch: batch, groups: groups, m: m, k: len(im.offsets), pixels: im.outH * im.outW, im: im,
-		tiles: tileRows(m, e.rows), depth: depthOf(len(im.offsets)), split: batch*groups < imageShards,
+		tiles: tileRows(m, e.rows), depth: depthOf(len(im.offsets)),
 	}
 	c.tileParts = min(len(c.tiles), ceilDiv(partShards, ceilDiv(c.pixels, pixelBlock)))
 	c.pack, c.whole = c.packShard, c.imageShard
@@ -88,13 +87,34 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 		parallelAbove(parallelWork, int64(c.groups*c.m*c.k), c.groups*len(c.tiles), c.pack)
 	}
 	work := int64(c.m) * int64(c.k) * int64(c.pixels)
-	if !c.split {
-		parallelAbove(parallelWork, work*int64(c.batch*c.groups), c.batch*c.groups, c.whole)
-		c.x, c.w, c.bias, c.y, c.packed = nil, nil, nil, nil, nil
-		return
+	all := c.batch * c.groups
+	whole := wholeImages(all)
+	if whole > 0 {
+		parallelAbove(parallelWork, work*int64(whole), whole, c.whole)
 	}
-	packing := !c.im.identity || c.prologue != nil
-	if packing {
+	if whole < all {
+		c.growShared()
+	}
+	for i := whole; i < all; i++ {
+		c.image, c.group = i/c.groups, i%c.groups
+		c.runParts(work)
+	}
+	c.x, c.w, c.bias, c.y, c.packed = nil, nil, nil, nil, nil
+}
+
+// wholeImages returns how many of n images, the first ones, are a shard each: all of them if they
+// are many, or as many as the workers divide evenly. A worker then reads what it has written in the
+// layer before, in its own core's cache. Parts of the other images occupy all workers.
+func wholeImages(n int) int {
+	if n >= imageShards {
+		return n
+	}
+	return n - n%Workers()
+}
+
+// growShared makes the workspace of an image that several shards share.
+func (c *correlation[T]) growShared() {
+	if c.packs() {
 		c.patches = grow(c.patches, c.im.size(c.im.channels))
 		c.sorted = grow(c.sorted, c.im.splitSize(c.im.channels))
 	}
@@ -104,17 +124,20 @@ func (c *correlation[T]) run(x, w, bias, y []T) {
 	if c.epilogue != nil {
 		c.result = grow(c.result, c.m*c.pixels)
 	}
-	for i := range c.batch * c.groups {
-		c.image, c.group = i/c.groups, i%c.groups
-		if packing {
-			parallelAbove(parallelWork, work, ceilDiv(c.im.channels, patchBlock), c.im2colPart)
-		}
-		parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock)*c.tileParts, c.mulPart)
-		if c.epilogue != nil {
-			parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
-		}
+}
+
+// packs says whether L isn't x itself.
+func (c *correlation[T]) packs() bool { return !c.im.identity || c.prologue != nil }
+
+// runParts computes the current image and group, of the given work.
+func (c *correlation[T]) runParts(work int64) {
+	if c.packs() {
+		parallelAbove(parallelWork, work, ceilDiv(c.im.channels, patchBlock), c.im2colPart)
 	}
-	c.x, c.w, c.bias, c.y, c.packed = nil, nil, nil, nil, nil
+	parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock)*c.tileParts, c.mulPart)
+	if c.epilogue != nil {
+		parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
+	}
 }
 
 func (c *correlation[T]) packShard(_, shard int) {
@@ -160,7 +183,7 @@ func (c *correlation[T]) imageShard(worker, shard int) {
 
 // packImage returns L of all channels of an image and group.
 func (c *correlation[T]) packImage(worker int, s *imageScratch[T], image, group int) []T {
-	if c.im.identity && c.prologue == nil {
+	if !c.packs() {
 		return c.source(image, group)
 	}
 	channels := c.im.channels
@@ -199,7 +222,7 @@ func (c *correlation[T]) partShard(worker, shard int) {
 	if c.epilogue == nil {
 		y = c.target(c.image, c.group)
 	}
-	if c.im.identity && c.prologue == nil {
+	if !c.packs() {
 		patches = c.source(c.image, c.group)
 	}
 	c.multiply(s, patches, tiles, c.group, first, min(first+pixelBlock, c.pixels), y)

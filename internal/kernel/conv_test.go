@@ -374,6 +374,10 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 			StrideW: 2, PadBottom: 1, Groups: 37,
 		},
 		{Batch: 2, InChannels: 64, InHeight: 15, InWidth: 15, OutChannels: 96, KernelH: 1, KernelW: 1},
+		{ // three or four images are shards, the others are cut into parts
+			Batch: 5, InChannels: 20, InHeight: 25, InWidth: 25, OutChannels: 24, KernelH: 3, KernelW: 3, StrideH: 2,
+			StrideW: 2, PadTop: 1,
+		},
 	} {
 		r := newRand(3)
 		nx, nw, ny := s.sizes()
