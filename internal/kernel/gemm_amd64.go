@@ -53,6 +53,9 @@ type vectorKernels struct {
 	winogradFilters  winogradFiltersFunc
 	winogradGradient winogradTilesFunc
 	winogradTaps     winogradTapsFunc
+
+	winogradFilterRows winogradRowsFunc // these two are nil where registers don't hold four tiles' sums
+	winogradFewTiles   winogradFewFunc
 }
 
 type im2colFunc func(

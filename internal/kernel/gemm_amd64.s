@@ -35713,6 +35713,328 @@ row:
 	VZEROUPPER
 	RET
 
+// func winogradFilterRowsAVX512(n int, rows int, src *float32, tap int, dst *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradFilterRowsAVX512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	LEAQ         (CX)(CX*8), CX
+	SHLQ         $0x02, CX
+	MOVQ         src+16(FP), DX
+	MOVQ         tap+24(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         dst+32(FP), SI
+	VBROADCASTSS numberbeaaaaab<>+0(SB), Z0
+	VBROADCASTSS number3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS number3ef15bef<>+0(SB), Z2
+	VBROADCASTSS number3e715bef<>+0(SB), Z3
+
+channel:
+	MOVQ         DX, DI
+	VMOVUPS      (DI), Z4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z5
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z6
+	ADDQ         BX, DI
+	VADDPS       Z4, Z4, Z7
+	VADDPS       Z6, Z7, Z7
+	VMULPS       Z0, Z7, Z7
+	VADDPS       Z6, Z6, Z8
+	VADDPS       Z4, Z8, Z8
+	VMULPS       Z1, Z8, Z8
+	VMOVAPS      Z7, Z9
+	VFNMADD231PS Z5, Z2, Z9
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z5, Z2, Z7
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z5, Z3, Z10
+	VMOVAPS      Z8, Z8
+	VFNMADD231PS Z5, Z3, Z8
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z9, 64(SI)
+	VMOVUPS      Z7, 128(SI)
+	VMOVUPS      Z10, 192(SI)
+	VMOVUPS      Z8, 256(SI)
+	VMOVUPS      Z6, 320(SI)
+	VMOVUPS      (DI), Z4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z5
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z6
+	ADDQ         BX, DI
+	VADDPS       Z4, Z4, Z7
+	VADDPS       Z6, Z7, Z7
+	VMULPS       Z0, Z7, Z7
+	VADDPS       Z6, Z6, Z8
+	VADDPS       Z4, Z8, Z8
+	VMULPS       Z1, Z8, Z8
+	VMOVAPS      Z7, Z9
+	VFNMADD231PS Z5, Z2, Z9
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z5, Z2, Z7
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z5, Z3, Z10
+	VMOVAPS      Z8, Z8
+	VFNMADD231PS Z5, Z3, Z8
+	VMOVUPS      Z4, 384(SI)
+	VMOVUPS      Z9, 448(SI)
+	VMOVUPS      Z7, 512(SI)
+	VMOVUPS      Z10, 576(SI)
+	VMOVUPS      Z8, 640(SI)
+	VMOVUPS      Z6, 704(SI)
+	VMOVUPS      (DI), Z4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z5
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z6
+	ADDQ         BX, DI
+	VADDPS       Z4, Z4, Z7
+	VADDPS       Z6, Z7, Z7
+	VMULPS       Z0, Z7, Z7
+	VADDPS       Z6, Z6, Z8
+	VADDPS       Z4, Z8, Z8
+	VMULPS       Z1, Z8, Z8
+	VMOVAPS      Z7, Z9
+	VFNMADD231PS Z5, Z2, Z9
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z5, Z2, Z7
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z5, Z3, Z10
+	VMOVAPS      Z8, Z8
+	VFNMADD231PS Z5, Z3, Z8
+	VMOVUPS      Z4, 768(SI)
+	VMOVUPS      Z9, 832(SI)
+	VMOVUPS      Z7, 896(SI)
+	VMOVUPS      Z10, 960(SI)
+	VMOVUPS      Z8, 1024(SI)
+	VMOVUPS      Z6, 1088(SI)
+	ADDQ         CX, DX
+	ADDQ         $+1152, SI
+	DECQ         AX
+	JNE          channel
+	VZEROUPPER
+	RET
+
+// func winogradFewTilesAVX512(n int, rows *float32, input *float32, point int, tiles int, sums *float32, sumPoint int, sumTile int, continues int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradFewTilesAVX512(SB), NOSPLIT, $0-72
+	MOVQ point+24(FP), AX
+	SHLQ $0x02, AX
+	LEAQ (AX)(AX*2), AX
+	SHLQ $0x01, AX
+	MOVQ sumPoint+48(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), CX
+	SHLQ $0x01, CX
+	MOVQ tiles+32(FP), DX
+	SHLQ $0x02, DX
+	MOVQ sumTile+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ rows+8(FP), SI
+	MOVQ input+16(FP), DI
+	MOVQ sums+40(FP), R8
+	MOVQ $0x00000006, R9
+
+column:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	VXORPS  Z14, Z14, Z14
+	VXORPS  Z15, Z15, Z15
+	VXORPS  Z16, Z16, Z16
+	VXORPS  Z17, Z17, Z17
+	VXORPS  Z18, Z18, Z18
+	VXORPS  Z19, Z19, Z19
+	VXORPS  Z20, Z20, Z20
+	VXORPS  Z21, Z21, Z21
+	VXORPS  Z22, Z22, Z22
+	VXORPS  Z23, Z23, Z23
+	MOVQ    continues+64(FP), R10
+	TESTQ   R10, R10
+	JE      begin
+	MOVQ    R8, R10
+	MOVQ    R10, R11
+	VMOVUPS (R11), Z0
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z1
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z2
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z3
+	ADDQ    CX, R10
+	MOVQ    R10, R11
+	VMOVUPS (R11), Z4
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z5
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z6
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z7
+	ADDQ    CX, R10
+	MOVQ    R10, R11
+	VMOVUPS (R11), Z8
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z9
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z10
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z11
+	ADDQ    CX, R10
+	MOVQ    R10, R11
+	VMOVUPS (R11), Z12
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z13
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z14
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z15
+	ADDQ    CX, R10
+	MOVQ    R10, R11
+	VMOVUPS (R11), Z16
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z17
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z18
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z19
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z20
+	ADDQ    BX, R10
+	VMOVUPS (R10), Z21
+	ADDQ    BX, R10
+	VMOVUPS (R10), Z22
+	ADDQ    BX, R10
+	VMOVUPS (R10), Z23
+
+begin:
+	MOVQ n+0(FP), R10
+	MOVQ SI, R11
+	MOVQ DI, R12
+	LEAQ (AX)(AX*2), R13
+	ADDQ R12, R13
+
+channel:
+	VMOVUPS           (R11), Z24
+	VMOVUPS           384(R11), Z25
+	VMOVUPS           768(R11), Z26
+	VFMADD231PS.BCST  (R12), Z24, Z0
+	VFMADD231PS.BCST  4(R12), Z24, Z1
+	VFMADD231PS.BCST  8(R12), Z24, Z2
+	VFMADD231PS.BCST  12(R12), Z24, Z3
+	VADDPS            Z24, Z24, Z27
+	VADDPS            Z26, Z27, Z27
+	VMULPS.BCST       numberbeaaaaab<>+0(SB), Z27, Z27
+	VMOVAPS           Z27, Z28
+	VFNMADD231PS.BCST number3ef15bef<>+0(SB), Z25, Z28
+	VFMADD231PS.BCST  (R12)(AX*1), Z28, Z4
+	VFMADD231PS.BCST  4(R12)(AX*1), Z28, Z5
+	VFMADD231PS.BCST  8(R12)(AX*1), Z28, Z6
+	VFMADD231PS.BCST  12(R12)(AX*1), Z28, Z7
+	VMOVAPS           Z27, Z27
+	VFMADD231PS.BCST  number3ef15bef<>+0(SB), Z25, Z27
+	VFMADD231PS.BCST  (R12)(AX*2), Z27, Z8
+	VFMADD231PS.BCST  4(R12)(AX*2), Z27, Z9
+	VFMADD231PS.BCST  8(R12)(AX*2), Z27, Z10
+	VFMADD231PS.BCST  12(R12)(AX*2), Z27, Z11
+	VADDPS            Z26, Z26, Z27
+	VADDPS            Z24, Z27, Z24
+	VMULPS.BCST       number3e2aaaab<>+0(SB), Z24, Z24
+	VMOVAPS           Z24, Z27
+	VFMADD231PS.BCST  number3e715bef<>+0(SB), Z25, Z27
+	VFMADD231PS.BCST  (R13), Z27, Z12
+	VFMADD231PS.BCST  4(R13), Z27, Z13
+	VFMADD231PS.BCST  8(R13), Z27, Z14
+	VFMADD231PS.BCST  12(R13), Z27, Z15
+	VMOVAPS           Z24, Z24
+	VFNMADD231PS.BCST number3e715bef<>+0(SB), Z25, Z24
+	VFMADD231PS.BCST  (R13)(AX*1), Z24, Z16
+	VFMADD231PS.BCST  4(R13)(AX*1), Z24, Z17
+	VFMADD231PS.BCST  8(R13)(AX*1), Z24, Z18
+	VFMADD231PS.BCST  12(R13)(AX*1), Z24, Z19
+	VFMADD231PS.BCST  (R13)(AX*2), Z26, Z20
+	VFMADD231PS.BCST  4(R13)(AX*2), Z26, Z21
+	VFMADD231PS.BCST  8(R13)(AX*2), Z26, Z22
+	VFMADD231PS.BCST  12(R13)(AX*2), Z26, Z23
+	ADDQ              $+1152, R11
+	ADDQ              DX, R12
+	ADDQ              DX, R13
+	DECQ              R10
+	JNE               channel
+	MOVQ              R8, R10
+	MOVQ              R10, R11
+	VMOVUPS           Z0, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z1, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z2, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z3, (R11)
+	ADDQ              CX, R10
+	MOVQ              R10, R11
+	VMOVUPS           Z4, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z5, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z6, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z7, (R11)
+	ADDQ              CX, R10
+	MOVQ              R10, R11
+	VMOVUPS           Z8, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z9, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z10, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z11, (R11)
+	ADDQ              CX, R10
+	MOVQ              R10, R11
+	VMOVUPS           Z12, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z13, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z14, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z15, (R11)
+	ADDQ              CX, R10
+	MOVQ              R10, R11
+	VMOVUPS           Z16, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z17, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z18, (R11)
+	ADDQ              BX, R11
+	VMOVUPS           Z19, (R11)
+	ADDQ              CX, R10
+	VMOVUPS           Z20, (R10)
+	ADDQ              BX, R10
+	VMOVUPS           Z21, (R10)
+	ADDQ              BX, R10
+	VMOVUPS           Z22, (R10)
+	ADDQ              BX, R10
+	VMOVUPS           Z23, (R10)
+	ADDQ              $0x40, SI
+	MOVQ              point+24(FP), R10
+	LEAQ              (DI)(R10*4), DI
+	MOVQ              sumPoint+48(FP), R10
+	LEAQ              (R8)(R10*4), R8
+	DECQ              R9
+	JNE               column
+	VZEROUPPER
+	RET
+
 // func tile1x1HalfAVX2(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x1HalfAVX2(SB), NOSPLIT, $0-96

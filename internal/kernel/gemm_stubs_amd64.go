@@ -504,6 +504,20 @@ func winogradGradientAVX512(n int, src *float32, pitch int, at *int32, dst *floa
 //go:noescape
 func winogradTapsAVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
 
+// winogradFilterRowsAVX512 is the first half of winogradFilters: element (r, j) of g·Gᵀ of a vector
+// of filters of channel c goes to the vector dst[18·c+6·r+j].
+//
+//go:noescape
+func winogradFilterRowsAVX512(n int, rows int, src *float32, tap int, dst *float32)
+
+// winogradFewTilesAVX512 multiplies a vector of filters of n channels with four tiles. rows is from
+// winogradFilterRows. Element (i, j) of tile t of channel c is at input[(6·i+j)·point + c·tiles +
+// t], the vector of its sums at sums[(6·i+j)·sumPoint + t·sumTile]; these begin at zero unless
+// continues is 1.
+//
+//go:noescape
+func winogradFewTilesAVX512(n int, rows *float32, input *float32, point int, tiles int, sums *float32, sumPoint int, sumTile int, continues int)
+
 // tile1x1HalfAVX2 is tile for 1 rows and up to 4 columns.
 //
 //go:noescape

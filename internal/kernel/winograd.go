@@ -141,6 +141,9 @@ func (c *winograd[T]) plan() {
 	}
 	if tiles := c.rows * c.tilesW; c.blocks == 1 && 2*tiles <= c.e.lane && tiles <= c.e.rows && c.out%c.e.cols == 0 {
 		c.byFilters, c.pitch, c.tileRow = true, tiles, []rowTile{{0, tiles}}
+		if c.e.winograd.few != nil {
+			c.pitch = ceilDiv(tiles, fewTogether) * fewTogether // with copies of the last tile
+		}
 	}
 	c.point = c.groups*c.in*c.pitch + 16
 	c.together = min(c.blocks, max(1, winogradBlocks/(winogradPoints*c.point)))
@@ -485,6 +488,10 @@ func (c *winograd[T]) multiplyByFilters(
 	s.byTile = grow(s.byTile, winogradPoints*size)
 	for k0 := 0; k0 < c.in; k0 += c.depth {
 		kc := min(c.depth, c.in-k0)
+		if c.e.winograd.few != nil {
+			c.multiplyFewTiles(s, group, row, columns, packed, k0, kc)
+			continue
+		}
 		c.transformFilters(s, group, row, columns, k0, kc)
 		for i := range winogradPoints {
 			for _, t := range columns {
@@ -499,6 +506,26 @@ func (c *winograd[T]) multiplyByFilters(
 	}
 	for i := range winogradPoints {
 		c.e.gatherTranspose(c.offsets, filters, s.byTile[i*size:], s.products[i*point:], c.tiles)
+	}
+}
+
+// multiplyFewTiles adds the products of channels [k0, k0+kc), where vectors hold filters, by a kernel
+// that transforms the filters, too: they are read once, and their points would be four times as many.
+func (c *winograd[T]) multiplyFewTiles(
+	s *winogradScratch[T], group, row int, columns []rowTile, packed []T, k0, kc int,
+) {
+	s.weights = grow(s.weights, fewTemp*c.e.lane)
+	for _, t := range columns {
+		s.taps = grow(s.taps, winogradTaps*t.rows*kc)
+		c.packTaps(group, rowTile{row + t.row, t.rows}, k0, kc, s.taps)
+		for first := 0; first < t.rows; first += c.e.lane {
+			c.e.winograd.few(fewTiles[T]{
+				filters: tileFilters[T]{n: kc, rows: c.e.lane, pitch: t.rows, src: s.taps[first:], turned: c.data},
+				input:   packed[(group*c.in+k0)*c.pitch:], point: c.point, tiles: c.pitch,
+				sums: s.byTile[t.row+first:], sumPoint: c.pitch * c.filters, sumTile: c.filters, continues: k0 > 0,
+				temp: s.weights,
+			})
+		}
 	}
 }
 

@@ -16,6 +16,10 @@ type (
 	)
 	winogradFiltersFunc func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 	winogradTapsFunc    func(n int, src *float32, point int, temp, dst *float32, tap int)
+	winogradRowsFunc    func(n, rows int, src *float32, tap int, dst *float32)
+	winogradFewFunc     func(
+		n int, rows, input *float32, point, tiles int, sums *float32, sumPoint, sumTile, continues int,
+	)
 )
 
 func (v *vectorKernels) winograd() winogradTransforms[float32] {
@@ -25,6 +29,9 @@ func (v *vectorKernels) winograd() winogradTransforms[float32] {
 	}
 	if v.winogradPlane != nil {
 		t.plane = v.transformPlane
+	}
+	if v.winogradFewTiles != nil {
+		t.few = v.multiplyFewTiles
 	}
 	return t
 }
@@ -58,13 +65,39 @@ func (v *vectorKernels) transformOutput(t tileOutput[float32]) {
 }
 
 func (v *vectorKernels) transformFilters(t tileFilters[float32]) {
-	src := t.src[:(winogradTaps*t.n-1)*t.pitch+v.lanes]
 	dst := t.dst[:(winogradPoints-1)*t.point+(t.n-1)*t.pitch+v.lanes]
-	first, tap := 0, t.pitch
+	src, tap := v.firstTap(&t, 0, t.n)
+	v.winogradFilters(t.n, t.pitch, src, tap, &dst[0], t.point, &t.temp[:winogradPoints*v.lanes][0])
+}
+
+// firstTap returns the first tap of n channels' filters, from channel first on, and the distance to
+// the next.
+func (v *vectorKernels) firstTap(t *tileFilters[float32], first, n int) (at *float32, tap int) {
+	src := t.src[winogradTaps*first*t.pitch:][:(winogradTaps*n-1)*t.pitch+v.lanes]
 	if t.turned {
-		first, tap = (winogradTaps-1)*t.pitch, -t.pitch
+		return &src[(winogradTaps-1)*t.pitch], -t.pitch
 	}
-	v.winogradFilters(t.n, t.pitch, &src[first], tap, &dst[0], t.point, &t.temp[:winogradPoints*v.lanes][0])
+	return &src[0], t.pitch
+}
+
+func (v *vectorKernels) multiplyFewTiles(t fewTiles[float32]) {
+	rows, continues := t.temp[:fewTemp*v.lanes], 0
+	if t.continues {
+		continues = 1
+	}
+	for c := 0; c < t.filters.n; c += fewChannels {
+		n := min(fewChannels, t.filters.n-c)
+		src, tap := v.firstTap(&t.filters, c, n)
+		v.winogradFilterRows(n, t.filters.pitch, src, tap, &rows[0])
+		for tile := 0; tile < t.tiles; tile += fewTogether {
+			input := t.input[c*t.tiles+tile:][:(winogradPoints-1)*t.point+(n-1)*t.tiles+fewTogether]
+			sums := t.sums[tile*t.sumTile:][:(winogradPoints-1)*t.sumPoint+(fewTogether-1)*t.sumTile+v.lanes]
+			v.winogradFewTiles(
+				n, &rows[0], &input[0], t.point, t.tiles, &sums[0], t.sumPoint, t.sumTile, continues,
+			)
+		}
+		continues = 1
+	}
 }
 
 func (v *vectorKernels) transformTaps(t tileTaps[float32]) {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -327,6 +328,57 @@ func TestWinogradTransforms(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWinogradFewTiles compares the kernel for few tiles with the transform of all filters and their
+// products, to the bit, on memory that ends at a protected page.
+func TestWinogradFewTiles(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		e, r := engineFor[float32](), newRand(26)
+		require.Equal(t, active == isaAVX512, e.winograd.few != nil)
+		if e.winograd.few == nil {
+			return
+		}
+		for _, channels := range []int{1, 5, fewChannels, 2*fewChannels + 3} {
+			for _, tiles := range []int{fewTogether, 2 * fewTogether} {
+				for _, turned := range []bool{false, true} {
+					f := tileFilters[float32]{n: channels, rows: e.lane, pitch: e.lane, turned: turned}
+					f.src = guarded(t, random[float32](r, winogradTaps*channels*e.lane), true)
+					f.point, f.temp = channels*e.lane, make([]float32, winogradPoints*e.lane)
+					f.dst = make([]float32, winogradPoints*f.point)
+					e.winograd.filters(f)
+					point, sumPoint := channels*tiles+3, tiles*e.lane
+					input := guarded(t, random[float32](r, winogradPoints*point-3), true)
+					sums := guarded(t, random[float32](r, winogradPoints*sumPoint), true)
+					for _, continues := range []bool{true, false} {
+						want := make([]float32, len(sums))
+						if continues {
+							copy(want, sums)
+						}
+						for i := range want {
+							k, tile, filter := i/sumPoint, i%sumPoint/e.lane, i%e.lane
+							for c := range channels {
+								a, b := f.dst[k*f.point+c*e.lane+filter], input[k*point+c*tiles+tile]
+								want[i] = fma(a, b, want[i])
+							}
+						}
+						e.winograd.few(fewTiles[float32]{
+							filters: f, input: input, point: point, tiles: tiles, sums: sums, sumPoint: sumPoint,
+							sumTile: e.lane, continues: continues, temp: make([]float32, fewTemp*e.lane),
+						})
+						require.Equal(t, want, sums, "%d channels, %d tiles, turned %v", channels, tiles, turned)
+					}
+				}
+			}
+		}
+	})
+}
+
+// fma is a·b + c, rounded once.
+func fma(a, b, c float32) float32 {
+	product := new(big.Float).Mul(big.NewFloat(float64(a)), big.NewFloat(float64(b)))
+	sum, _ := new(big.Float).SetPrec(24).Add(product, big.NewFloat(float64(c))).Float32()
+	return sum
 }
 
 func TestWinogradKeepsNaN(t *testing.T) {

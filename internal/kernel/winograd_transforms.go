@@ -11,6 +11,7 @@ type winogradTransforms[T Float] struct {
 	filters  func(tileFilters[T])
 	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of 4x4
 	taps     func(tileTaps[T])
+	few      func(fewTiles[T]) // nil in an instruction set without a kernel for it
 }
 
 // tileInput transforms tiles: dst[(6i+j)·point + t] = (Bᵀ·d·B)[i,j] of tile t, whose six rows d
@@ -70,6 +71,26 @@ type tileFilters[T Float] struct {
 	point          int
 	temp           []T
 }
+
+// fewTiles multiplies the points of filters, as tileFilters makes them, with those of tiles, a
+// multiple of fewTogether: sums[(6i+j)·sumPoint + t·sumTile + f] = Σ_c (G·g·Gᵀ)[i,j] · input[(6i+j)·point
+// + c·tiles + t] for a whole vector of filters f. If it continues, the sums begin at the old ones. The
+// filters' points aren't kept. temp has fewTemp elements for each lane.
+type fewTiles[T Float] struct {
+	filters           tileFilters[T] // without dst, point and temp
+	input             []T
+	point, tiles      int
+	sums              []T
+	sumPoint, sumTile int
+	continues         bool
+	temp              []T
+}
+
+const (
+	fewTogether = 4  // tiles that the kernel multiplies at once
+	fewChannels = 16 // whose filters' points are computed at a time, so that they stay in the L1 cache
+	fewTemp     = fewChannels * winogradIn * 3
+)
 
 // tileTaps transforms n filters back: dst[k·tap + f] is element k of Gᵀ·m·G of filter f, with
 // m[i,j] = src[(6i+j)·point + f].

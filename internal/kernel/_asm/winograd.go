@@ -27,12 +27,16 @@ func winograd(s *simd) {
 	winogradFilters(s)
 	winogradGradient(s)
 	winogradTaps(s)
+	if s == avx512 { // the sums of four tiles' points fill most of its registers
+		winogradFilterRows(s)
+		winogradFewTiles(s)
+	}
 }
 
 // number returns a constant in every lane.
 func (s *simd) number(v float64) reg.VecVirtual {
 	to := s.vec()
-	VBROADCASTSS(word(math.Float32bits(float32(v))), to)
+	VBROADCASTSS(word32(v), to)
 	return to
 }
 
@@ -492,6 +496,153 @@ func winogradFilters(s *simd) {
 	VZEROUPPER()
 	RET()
 }
+
+func winogradFilterRows(s *simd) {
+	TEXT("winogradFilterRows"+s.name, NOSPLIT, "func(n, rows int, src *float32, tap int, dst *float32)")
+	Pragma("noescape")
+	doc("winogradFilterRows" + s.name +
+		" is the first half of winogradFilters: element (r, j) of g·Gᵀ of a vector of filters of channel c goes to " +
+		"the vector dst[18·c+6·r+j].")
+	n := Load(Param("n"), GP64())
+	rows9 := Load(Param("rows"), GP64())
+	LEAQ(Mem{Base: rows9, Index: rows9, Scale: 8}, rows9)
+	SHLQ(Imm(2), rows9)
+	src := Load(Param("src"), GP64())
+	tap := Load(Param("tap"), GP64())
+	SHLQ(Imm(2), tap)
+	dst := Load(Param("dst"), GP64())
+	k := filterConstants{
+		s.number(-1. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
+	}
+	Label("channel")
+	from := GP64()
+	MOVQ(src, from)
+	for r := range 3 {
+		g := s.vectors(3)
+		for j := range g {
+			VMOVUPS(Mem{Base: from}, g[j])
+			ADDQ(tap, from)
+		}
+		for j, v := range s.filterPoints(k, g) {
+			VMOVUPS(v, Mem{Base: dst, Disp: (r*winogradIn + j) * s.bytes()})
+		}
+	}
+	ADDQ(rows9, src)
+	ADDQ(I32(int32(3*winogradIn*s.bytes())), dst)
+	DECQ(n)
+	JNE(LabelRef("channel"))
+	VZEROUPPER()
+	RET()
+}
+
+// fewTiles is how many tiles winogradFewTiles multiplies.
+const fewTiles = 4
+
+// winogradFewTiles takes a column of points at a time: the sums of its six points and four tiles
+// stay in registers, and the filters' points are used where they are made.
+func winogradFewTiles(s *simd) {
+	TEXT("winogradFewTiles"+s.name, NOSPLIT,
+		"func(n int, rows, input *float32, point, tiles int, sums *float32, sumPoint, sumTile, continues int)")
+	Pragma("noescape")
+	doc("winogradFewTiles" + s.name + " multiplies a vector of filters of n channels with four tiles. rows is from " +
+		"winogradFilterRows. Element (i, j) of tile t of channel c is at input[(6·i+j)·point + c·tiles + t], the " +
+		"vector of its sums at sums[(6·i+j)·sumPoint + t·sumTile]; these begin at zero unless continues is 1.")
+	bytes := func(name string) reg.GPVirtual {
+		n := GP64()
+		Load(Param(name), n)
+		SHLQ(Imm(2), n)
+		return n
+	}
+	point6, sumPoint6 := times6(bytes("point")), times6(bytes("sumPoint"))
+	tiles, sumTile := bytes("tiles"), bytes("sumTile")
+	rows := Load(Param("rows"), GP64())
+	input := Load(Param("input"), GP64())
+	sums := Load(Param("sums"), GP64())
+	repeat("column", winogradIn, func() {
+		var acc [winogradIn][]reg.VecVirtual
+		eachSum := func(do func(sum Mem, acc reg.VecVirtual)) {
+			to := GP64()
+			MOVQ(sums, to)
+			for i := range acc {
+				at := GP64()
+				MOVQ(to, at)
+				for t := range acc[i] {
+					do(Mem{Base: at}, acc[i][t])
+					if t < fewTiles-1 {
+						ADDQ(sumTile, at)
+					}
+				}
+				if i < winogradIn-1 {
+					ADDQ(sumPoint6, to)
+				}
+			}
+		}
+		for i := range acc {
+			acc[i] = s.vectors(fewTiles)
+			for _, a := range acc[i] {
+				VXORPS(a, a, a)
+			}
+		}
+		continues := Load(Param("continues"), GP64())
+		TESTQ(continues, continues)
+		JE(LabelRef("begin"))
+		eachSum(func(sum Mem, acc reg.VecVirtual) { VMOVUPS(sum, acc) })
+		Label("begin")
+		s.addPoints(rows, input, point6, tiles, acc[:])
+		eachSum(func(sum Mem, acc reg.VecVirtual) { VMOVUPS(acc, sum) })
+		ADDQ(Imm(uint64(s.bytes())), rows)
+		point := Load(Param("point"), GP64())
+		LEAQ(Mem{Base: input, Index: point, Scale: 4}, input)
+		sumPoint := Load(Param("sumPoint"), GP64())
+		LEAQ(Mem{Base: sums, Index: sumPoint, Scale: 4}, sums)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// addPoints adds the products of one column of points, of all channels.
+func (s *simd) addPoints(rows, input, point6, tiles reg.Register, acc [][]reg.VecVirtual) {
+	n := Load(Param("n"), GP64())
+	from, first := GP64(), GP64()
+	MOVQ(rows, from)
+	MOVQ(input, first)
+	in := newSixRows(first, point6)
+	third, sixth := word32(-1./3), word32(1./6)
+	nearOdd, farOdd := word32(math.Sqrt2/3), word32(math.Sqrt2/6)
+	Label("channel")
+	g := s.vectors(3)
+	for r := range g {
+		VMOVUPS(Mem{Base: from, Disp: r * winogradIn * s.bytes()}, g[r])
+	}
+	multiply := func(i int, v reg.VecVirtual) {
+		for t, a := range acc[i] {
+			VFMADD231PS_BCST(in.at(i).Offset(4*t), v, a)
+		}
+	}
+	pair := func(i int, even reg.VecVirtual, least, most func(...Op), odd Mem) {
+		for k, emit := range []func(...Op){least, most} {
+			v := s.vec()
+			VMOVAPS(even, v)
+			emit(odd, g[1], v)
+			multiply(i+k, v)
+		}
+	}
+	multiply(0, g[0])
+	near := s.add(s.add(g[0], g[0]), g[2])
+	VMULPS_BCST(third, near, near)
+	pair(1, near, VFNMADD231PS_BCST, VFMADD231PS_BCST, nearOdd)
+	far := s.add(s.add(g[2], g[2]), g[0])
+	VMULPS_BCST(sixth, far, far)
+	pair(3, far, VFMADD231PS_BCST, VFNMADD231PS_BCST, farOdd)
+	multiply(5, g[2])
+	ADDQ(I32(int32(3*winogradIn*s.bytes())), from)
+	in.advance(tiles)
+	DECQ(n)
+	JNE(LabelRef("channel"))
+}
+
+// word32 is a constant in memory.
+func word32(v float64) Mem { return word(math.Float32bits(float32(v))) }
 
 // gradientPoints returns A·y.
 func (s *simd) gradientPoints(k outputConstants, y []reg.VecVirtual) []reg.VecVirtual {
