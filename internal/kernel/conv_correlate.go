@@ -216,6 +216,9 @@ func (c *correlation[T]) im2colShard(worker, shard int) {
 // partShard multiplies a part of the tiles with a block of pixels.
 func (c *correlation[T]) partShard(worker, shard int) {
 	part, first := shard%c.tileParts, shard/c.tileParts*pixelBlock
+	if blocks := ceilDiv(c.pixels, pixelBlock); c.m > c.k {
+		part, first = shard/blocks, shard%blocks*pixelBlock
+	}
 	tiles := c.tiles[part*len(c.tiles)/c.tileParts : (part+1)*len(c.tiles)/c.tileParts]
 	s := c.images.of(worker)
 	y, patches := c.result, c.patches

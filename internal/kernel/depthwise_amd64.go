@@ -44,6 +44,7 @@ type channelConv struct {
 	around   bool // windows are 3x3 around each element of a plane whose rows fit a vector
 	block    int  // input channels in a shard
 	work     int64
+	bands    []rowBand // of the forward pass
 
 	phaseTaps [][]poolTap // of each gradientPhase, for m consecutive planes of dy
 	scratch   perWorker[channelScratch]
@@ -60,6 +61,19 @@ type channelConv struct {
 
 	forwardBlock, dataBlock, weightsBlock func(worker, shard int)
 }
+
+// rowBand is some rows of a plane's results with the rows of x that they need: a convolution of a
+// smaller plane. A band's layout stays in the L1 cache, where that of a large plane doesn't.
+type rowBand struct {
+	*windows
+	x, y int // where it begins in a plane of x and of y
+}
+
+const (
+	planeLayout = 6 << 10 // most elements of a plane's layout, or it is computed in bands
+	bandLayout  = 3 << 10 // about as many elements has that of a band
+	bandRows    = 4       // the rows of results of a band are a multiple: the kernels compute as many at once
+)
 
 type channelScratch struct {
 	planes  []float32 // y for the epilogue, or dy from the prologue
@@ -88,8 +102,58 @@ func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []
 	c.around = c.nine && s.StrideH == 1 && s.StrideW == 1 && s.DilationW == 1 && v.weighPlane != nil &&
 		s.PadTop == 1 && s.PadBottom == 1 && s.PadLeft == 1 && s.PadRight == 1 && s.InWidth <= v.pool.lanes
 	c.work = s.MultiplyAdds()
+	c.planBands()
 	c.forwardBlock, c.dataBlock, c.weightsBlock = c.forwardShard, c.dataShard, c.weightsShard
 	return c
+}
+
+// planBands cuts the rows of results into bands, or not, if the plane's layout is small. Bands of one
+// shape share its workspace.
+func (c *channelConv) planBands() {
+	rows := len(c.rows)
+	step := c.bandStep()
+	shapes := map[PoolShape]*windows{}
+	for from := 0; from < rows; from += step {
+		to := from + step
+		if rows-to < bandRows { // the last band isn't smaller than the kernels' rows
+			to = rows
+		}
+		first, shape := c.rowsOf(from, to)
+		if shapes[shape] == nil {
+			w := newWindows(shape)
+			shapes[shape] = &w
+		}
+		c.bands = append(c.bands, rowBand{windows: shapes[shape], x: first * c.InWidth, y: from * len(c.columns)})
+		if to == rows {
+			return
+		}
+	}
+}
+
+// bandStep returns the rows of results of a band. Neighboring bands lay out some rows of x twice; it
+// doesn't cut where these are many.
+func (c *channelConv) bandStep() int {
+	l, rows := c.layout(), len(c.rows)
+	if c.around || l.rows*l.rowSize <= planeLayout {
+		return rows
+	}
+	step := max(1, bandLayout/(c.StrideH*l.rowSize*bandRows)) * bandRows
+	if c.rowAxis().extent() > (step+1)*c.StrideH {
+		return rows
+	}
+	return step
+}
+
+// rowsOf returns the first row of x that rows [from, to) of the results need, and the shape of these
+// rows' windows.
+func (c *channelConv) rowsOf(from, to int) (first int, s PoolShape) {
+	s = c.PoolShape
+	first = from*s.StrideH - s.PadTop
+	end := (to-1)*s.StrideH - s.PadTop + (s.KernelH-1)*s.DilationH + 1
+	s.PadTop, s.PadBottom = max(0, -first), max(0, end-c.InHeight)
+	first = max(0, first)
+	s.InHeight = min(end, c.InHeight) - first
+	return first, s
 }
 
 func (c *channelConv) blocks() int { return ceilDiv(c.Channels, c.block) }
@@ -128,41 +192,48 @@ func (c *channelConv) forwardShard(worker, shard int) {
 
 // convolve computes the outputs of one channel of an image.
 func (c *channelConv) convolve(worker, image, channel int, y []float32) {
-	l, rows, cols := c.layout(), len(c.rows), len(c.columns)
-	var laid []float32
-	if !c.around {
-		laid = c.lay(worker, image, channel)
-	}
-	for f := range c.m {
-		filter := channel*c.m + f
-		bias := float32(0)
-		if c.bias != nil {
-			bias = c.bias[filter]
+	x := inputs(&c.windows, c.x, image*c.Channels+channel)
+	for _, b := range c.bands {
+		var laid []float32
+		if !c.around {
+			laid = c.lay(worker, b.windows, x[b.x:][:b.in:b.in])
 		}
-		weights := c.w[filter*c.taps:]
-		if c.around {
-			x, y := inputs(&c.windows, c.x, image*c.Channels+channel), y[f*c.out:][:c.out]
-			c.v.weighPlane(rows, cols, &x[0], &weights[:9][0], &y[0], bias, c.least, c.most)
-			continue
+		for f := range c.m {
+			filter := channel*c.m + f
+			bias := float32(0)
+			if c.bias != nil {
+				bias = c.bias[filter]
+			}
+			weights, y := c.w[filter*c.taps:][:c.taps], y[f*c.out+b.y:][:b.out]
+			if c.around {
+				c.v.weighPlane(b.InHeight, b.InWidth, &x[0], &weights[0], &y[0], bias, c.least, c.most)
+				continue
+			}
+			c.weigh(b, laid, weights, y, bias)
 		}
-		if c.nine && rows >= 4 {
-			c.v.weighNines(c.StrideH, rows, cols, l, laid, weights, y[f*c.out:], bias, c.least, c.most)
-			continue
-		}
-		c.v.weighRows(rows, cols, c.StrideH*l.rowSize, cols, laid, l.taps, weights, y[f*c.out:], bias, c.least, c.most)
 	}
 }
 
-// lay returns a channel's layout with slack after it, unless all rows of results have a vector's
-// length.
-func (c *channelConv) lay(worker, image, channel int) []float32 {
-	x, ws := inputs(&c.windows, c.x, image*c.Channels+channel), c.windows.workspaces.of(worker)
-	if c.layout().identity && len(c.columns) < c.v.pool.lanes {
+// weigh computes a band from its layout.
+func (c *channelConv) weigh(b rowBand, laid, weights, y []float32, bias float32) {
+	l, rows, cols := b.layout(), len(b.rows), len(b.columns)
+	if c.nine && rows >= bandRows {
+		c.v.weighNines(c.StrideH, rows, cols, l, laid, weights, y, bias, c.least, c.most)
+		return
+	}
+	c.v.weighRows(rows, cols, c.StrideH*l.rowSize, cols, laid, l.taps, weights, y, bias, c.least, c.most)
+}
+
+// lay returns the layout of x, a plane or some rows of it, with slack after it, unless all rows of
+// results have a vector's length.
+func (c *channelConv) lay(worker int, w *windows, x []float32) []float32 {
+	ws := w.workspaces.of(worker)
+	if w.layout().identity && len(w.columns) < c.v.pool.lanes {
 		ws.x = grow(ws.x, len(x))
 		copy(ws.x, x)
 		return ws.x
 	}
-	return c.v.pool.layOutZeros(&c.windows, ws, x)
+	return c.v.pool.layOutZeros(w, ws, x)
 }
 
 // weighRows sets rows of y to weighted sums of taps of x. It works on four rows at once, which
@@ -331,7 +402,7 @@ func (c *channelConv) sumLeaf(worker, leaf, first, n int, dw []float32) {
 			kernels[float32]().rowSums(operands[float32]{a: dy, sums: sums, unit: c.out})
 		}
 		for i := range n {
-			c.addDots(c.lay(worker, image, first+i), dy[i*c.m*c.out:], s.lanes[i*size:][:size])
+			c.addDots(c.lay(worker, &c.windows, inputs(&c.windows, c.x, image*c.Channels+first+i)), dy[i*c.m*c.out:], s.lanes[i*size:][:size])
 		}
 	}
 	c.laneSums(s.lanes, dw)

@@ -77,6 +77,48 @@ func TestWeighPlaneIsChosenByShape(t *testing.T) {
 	})
 }
 
+// TestRowBands compares the bands of large planes with whole planes, to the bit, on memory that ends
+// or begins at a protected page.
+func TestRowBands(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		if active == isaGeneric {
+			return // which has no kernels for planes
+		}
+		for _, l := range []struct {
+			height, width, kernel, stride, pad, dilation, filters int
+			cut                                                   bool
+		}{
+			{112, 112, 3, 2, 1, 1, 1, true}, {112, 112, 3, 1, 1, 1, 1, true}, {113, 97, 3, 2, 0, 1, 2, true},
+			{101, 90, 5, 2, 2, 1, 1, true}, {300, 40, 3, 1, 1, 1, 2, true}, {130, 75, 3, 1, 2, 2, 1, true},
+			{90, 131, 4, 2, 3, 1, 1, true}, {64, 300, 3, 1, 1, 1, 1, true}, {41, 900, 2, 2, 1, 1, 1, true},
+			{56, 56, 3, 1, 1, 1, 1, false}, {200, 60, 31, 1, 15, 1, 1, false},
+		} {
+			s := ConvShape{
+				Batch: 2, InChannels: 2, InHeight: l.height, InWidth: l.width, OutChannels: 2 * l.filters, Groups: 2,
+				KernelH: l.kernel, KernelW: l.kernel, StrideH: l.stride, StrideW: l.stride, DilationH: l.dilation,
+				DilationW: l.dilation, PadTop: l.pad, PadBottom: l.pad / 2, PadLeft: l.pad, PadRight: l.pad,
+			}
+			r := newRand(35)
+			nx, nw, ny := s.sizes()
+			w, bias := random[float32](r, nw), random[float32](r, s.OutChannels)
+			forward := func(bands, after bool) []uint32 {
+				c := NewConv[float32](s)
+				p := c.byPlane.(*channelConv)
+				assert.Equal(t, l.cut, len(p.bands) > 1, "%+v", l)
+				if !bands {
+					p.bands = []rowBand{{windows: &p.windows}}
+				}
+				x, y := guarded(t, random[float32](newRand(36), nx), after), guarded(t, make([]float32, ny), after)
+				c.ForwardWithin(Limits[float32]{Least: -0.5, Most: 0.75}, x, w, bias, y)
+				return bitsOf(y)
+			}
+			want := forward(false, true)
+			require.Equal(t, want, forward(true, true), "%+v", l)
+			require.Equal(t, want, forward(true, false), "%+v", l)
+		}
+	})
+}
+
 // TestWeighNine compares 3x3 windows with the weights in registers with the general kernel, to the
 // bit.
 func TestWeighNine(t *testing.T) {
