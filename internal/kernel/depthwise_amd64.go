@@ -62,19 +62,6 @@ type channelConv struct {
 	forwardBlock, dataBlock, weightsBlock func(worker, shard int)
 }
 
-// rowBand is some rows of a plane's results with the rows of x that they need: a convolution of a
-// smaller plane. A band's layout stays in the L1 cache, where that of a large plane doesn't.
-type rowBand struct {
-	*windows
-	x, y int // where it begins in a plane of x and of y
-}
-
-const (
-	planeLayout = 6 << 10 // most elements of a plane's layout, or it is computed in bands
-	bandLayout  = 3 << 10 // about as many elements has that of a band
-	bandRows    = 4       // the rows of results of a band are a multiple: the kernels compute as many at once
-)
-
 type channelScratch struct {
 	planes  []float32 // y for the epilogue, or dy from the prologue
 	dy      []float32 // m planes with a border
@@ -102,58 +89,11 @@ func newChannelConv(s ConvShape, v *vectorChannels, laneSums func(lanes, sums []
 	c.around = c.nine && s.StrideH == 1 && s.StrideW == 1 && s.DilationW == 1 && v.weighPlane != nil &&
 		s.PadTop == 1 && s.PadBottom == 1 && s.PadLeft == 1 && s.PadRight == 1 && s.InWidth <= v.pool.lanes
 	c.work = s.MultiplyAdds()
-	c.planBands()
+	if c.bands = c.windows.bands(); c.around {
+		c.bands = []rowBand{{windows: &c.windows}}
+	}
 	c.forwardBlock, c.dataBlock, c.weightsBlock = c.forwardShard, c.dataShard, c.weightsShard
 	return c
-}
-
-// planBands cuts the rows of results into bands, or not, if the plane's layout is small. Bands of one
-// shape share its workspace.
-func (c *channelConv) planBands() {
-	rows := len(c.rows)
-	step := c.bandStep()
-	shapes := map[PoolShape]*windows{}
-	for from := 0; from < rows; from += step {
-		to := from + step
-		if rows-to < bandRows { // the last band isn't smaller than the kernels' rows
-			to = rows
-		}
-		first, shape := c.rowsOf(from, to)
-		if shapes[shape] == nil {
-			w := newWindows(shape)
-			shapes[shape] = &w
-		}
-		c.bands = append(c.bands, rowBand{windows: shapes[shape], x: first * c.InWidth, y: from * len(c.columns)})
-		if to == rows {
-			return
-		}
-	}
-}
-
-// bandStep returns the rows of results of a band. Neighboring bands lay out some rows of x twice; it
-// doesn't cut where these are many.
-func (c *channelConv) bandStep() int {
-	l, rows := c.layout(), len(c.rows)
-	if c.around || l.rows*l.rowSize <= planeLayout {
-		return rows
-	}
-	step := max(1, bandLayout/(c.StrideH*l.rowSize*bandRows)) * bandRows
-	if c.rowAxis().extent() > (step+1)*c.StrideH {
-		return rows
-	}
-	return step
-}
-
-// rowsOf returns the first row of x that rows [from, to) of the results need, and the shape of these
-// rows' windows.
-func (c *channelConv) rowsOf(from, to int) (first int, s PoolShape) {
-	s = c.PoolShape
-	first = from*s.StrideH - s.PadTop
-	end := (to-1)*s.StrideH - s.PadTop + (s.KernelH-1)*s.DilationH + 1
-	s.PadTop, s.PadBottom = max(0, -first), max(0, end-c.InHeight)
-	first = max(0, first)
-	s.InHeight = min(end, c.InHeight) - first
-	return first, s
 }
 
 func (c *channelConv) blocks() int { return ceilDiv(c.Channels, c.block) }

@@ -53,6 +53,7 @@ type windows struct {
 	sideByTwo     int                // of square windows of stride 2 inside the input, no padding; 0 for others
 	laidOut       bool               // see hasLayout
 	layout        func() *poolLayout // planned at the first call
+	bands         func() []rowBand   // likewise
 	workspaces    *perWorker[poolWorkspace]
 	perShard      int
 }
@@ -71,7 +72,7 @@ func newWindows(s PoolShape) windows {
 	if s.KernelH == s.KernelW && s.StrideH == 2 && s.StrideW == 2 && !s.dilated() && s.inside() {
 		side = s.KernelH
 	}
-	return windows{
+	w := windows{
 		PoolShape:  s,
 		sideByTwo:  side,
 		laidOut:    s.hasLayout(),
@@ -83,6 +84,8 @@ func newWindows(s PoolShape) windows {
 		workspaces: new(perWorker[poolWorkspace]),
 		perShard:   max(1, sweepShard/max(1, in)),
 	}
+	w.bands = sync.OnceValue(w.cut)
+	return w
 }
 
 func (w *windows) planes() int { return w.Batch * w.Channels }

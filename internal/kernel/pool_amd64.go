@@ -46,9 +46,13 @@ func (v *vectorPool) maxPlanes(w *windows, worker int, x, y []float32, at []int3
 		v.maxWhole(w, ws, x, y, at)
 		return
 	}
+	bands := w.bands()
 	for i := range len(y) / w.out {
-		laid := v.layOut(w, ws, inputs(w, x, i), float32(math.Inf(-1)))
-		v.maxFromLayout(w, ws, laid, outputs(w, y, i), outputs(w, at, i))
+		x, y, at := inputs(w, x, i), outputs(w, y, i), outputs(w, at, i)
+		for _, b := range bands {
+			laid := v.layOut(b.windows, ws, x[b.x:][:b.in], float32(math.Inf(-1)))
+			v.maxFromLayout(b, ws, laid, y[b.y:], at[b.y:])
+		}
 	}
 }
 
@@ -92,10 +96,10 @@ var zeroStarts [transposedPitch]int32
 
 // maxFromLayout takes the maximum of each window's rows first if windows overlap so much that this
 // is less work. The result is the same: the first of equal values in a row, and then among the
-// rows, is the first in reading order.
-func (v *vectorPool) maxFromLayout(w *windows, ws *poolWorkspace, x, y []float32, at []int32) {
+// rows, is the first in reading order. Indices count from the plane's first element.
+func (v *vectorPool) maxFromLayout(w rowBand, ws *poolWorkspace, x, y []float32, at []int32) {
 	l, rows, cols := w.layout(), len(w.rows), len(w.columns)
-	origin := -w.PadTop * w.InWidth
+	origin := w.x - w.PadTop*w.InWidth
 	if !w.rowsFirst() {
 		v.maxTaps(rows, cols, w.StrideH*l.rowSize, &x[0], len(l.taps), &l.taps[0].offset, &l.starts[0], &l.firsts[0],
 			origin, w.StrideH*w.InWidth, &y[0], &at[0])

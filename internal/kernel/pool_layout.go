@@ -163,6 +163,68 @@ func (a axis) tapsOfPhase(phase int) (taps []int) {
 	return taps
 }
 
+// rowBand is some rows of a plane's results with the rows of x that they need: windows of a smaller
+// plane. A band's layout stays in the L1 cache, where that of a large plane doesn't.
+type rowBand struct {
+	*windows
+	x, y int // where it begins in a plane of x and of y
+}
+
+const (
+	planeLayout = 6 << 10 // most elements of a plane's layout, or it is computed in bands
+	bandLayout  = 3 << 10 // about as many elements has that of a band
+	bandRows    = 4       // the rows of results of a band are a multiple: the kernels compute as many at once
+)
+
+// cut cuts the rows of results into bands, or not, if the plane's layout is small. Bands of one shape
+// share their windows.
+func (w windows) cut() (bands []rowBand) {
+	rows, step := len(w.rows), w.bandStep()
+	if step >= rows {
+		return []rowBand{{windows: &w}}
+	}
+	shapes := map[PoolShape]*windows{}
+	for from, to := 0, 0; to < rows; from = to {
+		to = from + step
+		if rows-to < bandRows { // the last band isn't smaller than the kernels' rows
+			to = rows
+		}
+		first, shape := w.rowsOf(from, to)
+		if shapes[shape] == nil {
+			band := newWindows(shape)
+			shapes[shape] = &band
+		}
+		bands = append(bands, rowBand{windows: shapes[shape], x: first * w.InWidth, y: from * len(w.columns)})
+	}
+	return bands
+}
+
+// bandStep returns the rows of results of a band. Neighboring bands lay out some rows of x twice; it
+// doesn't cut where these are many.
+func (w *windows) bandStep() int {
+	l, rows := w.layout(), len(w.rows)
+	if l.identity || l.rows*l.rowSize <= planeLayout {
+		return rows
+	}
+	step := max(1, bandLayout/(w.StrideH*l.rowSize*bandRows)) * bandRows
+	if w.rowAxis().extent() > (step+1)*w.StrideH {
+		return rows
+	}
+	return step
+}
+
+// rowsOf returns the first row of x that rows [from, to) of the results need, and the shape of these
+// rows' windows.
+func (w *windows) rowsOf(from, to int) (first int, s PoolShape) {
+	s = w.PoolShape
+	first = from*s.StrideH - s.PadTop
+	end := (to-1)*s.StrideH - s.PadTop + (s.KernelH-1)*s.DilationH + 1
+	s.PadTop, s.PadBottom, s.Ceil = max(0, -first), max(0, end-w.InHeight), false
+	first = max(0, first)
+	s.InHeight = min(end, w.InHeight) - first
+	return first, s
+}
+
 func setAll[T any](s []T, v T) {
 	for i := range s {
 		s[i] = v
