@@ -4,7 +4,7 @@ const (
 	imageShards = 16  // with fewer images × groups than this, a shard may be a part of an image
 	partShards  = 16  // shards in an image and group then, by pixels and by tiles of weights
 	pixelBlock  = 256 // pixels in a shard and in a panel: their operands stay in L2 while the tiles of weights pass
-	patchBlock  = 8   // channels that a shard packs by im2col
+	patchShards = 16  // shards that pack an image by im2col
 	passBlock   = 8   // channels that a shard hands to the epilogue
 	rowsBlock   = 512 // pixels of the batch up to which packing a row-major A costs more than it gains
 )
@@ -132,7 +132,7 @@ func (c *correlation[T]) packs() bool { return !c.im.identity || c.prologue != n
 // runParts computes the current image and group, of the given work.
 func (c *correlation[T]) runParts(work int64) {
 	if c.packs() {
-		parallelAbove(parallelWork, work, ceilDiv(c.im.channels, patchBlock), c.im2colPart)
+		parallelAbove(parallelWork, work, min(patchShards, c.im.channels), c.im2colPart)
 	}
 	parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock)*c.tileParts, c.mulPart)
 	if c.epilogue != nil {
@@ -202,8 +202,9 @@ func (c *correlation[T]) target(image, group int) []T {
 }
 
 func (c *correlation[T]) im2colShard(worker, shard int) {
-	first := shard * patchBlock
-	n := min(patchBlock, c.im.channels-first)
+	shards := min(patchShards, c.im.channels)
+	first := shard * c.im.channels / shards
+	n := (shard+1)*c.im.channels/shards - first
 	planes := c.planes
 	if c.prologue != nil && !c.im.identity {
 		planes = planes[first*c.im.height*c.im.width:]
