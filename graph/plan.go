@@ -20,15 +20,24 @@ import (
 // time (greedy by size: Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net
 // Inference").
 //
+// What a concatenation of one image joins lies in its result, and nothing is copied, unless the
+// arena would be larger: the buffer is needed from the first of these results on.
+//
 // Scalars, results of gorgonia's own ops and what those read stay outside: gorgonia's ops may write
 // into their operands or return them.
 type plan struct {
 	buffers  []*buffer
-	of       map[*G.Node]*buffer
+	of       map[*G.Node]place
 	ops      int // number of ops that run
 	size     int // elements of the arena
 	separate int // elements if each result had its own memory
 	arena    *tensor.Dense
+}
+
+// A place is where a result lies in its buffer. The zero place: it has none.
+type place struct {
+	*buffer
+	at int // elements from the buffer's beginning
 }
 
 // A buffer is memory for results that may share it.
@@ -45,24 +54,63 @@ const arenaAlign = 16
 // newPlan plans for ops that run in the given order. The kept results can be read after the last
 // op.
 func newPlan(order, kept G.Nodes) *plan {
-	p := &plan{of: map[*G.Node]*buffer{}, ops: len(order)}
+	apart := planWith(order, kept, false)
+	if !slices.ContainsFunc(order, isJoined) {
+		return apart
+	}
+	if joined := planWith(order, kept, true); joined.size <= apart.size {
+		return joined
+	}
+	return apart
+}
+
+func isJoined(n *G.Node) bool {
+	memory, _ := ops.AliasingOf(n.Op())
+	return memory.Joined
+}
+
+func planWith(order, kept G.Nodes, join bool) *plan {
+	p := &plan{of: map[*G.Node]place{}, ops: len(order)}
 	last, readByOthers := lastReads(order, kept)
 	for at, n := range order {
 		if _, ours := ops.AliasingOf(n.Op()); !ours || n.Shape().IsScalar() || readByOthers[n] {
 			continue
 		}
-		b := p.sharedBuffer(n, at)
-		if b == nil {
-			b = &buffer{size: n.Shape().TotalSize(), from: at, to: at}
-			p.buffers = append(p.buffers, b)
+		in := p.sharedPlace(n, at)
+		if in.buffer == nil {
+			in.buffer = &buffer{size: n.Shape().TotalSize(), from: at, to: at}
+			p.buffers = append(p.buffers, in.buffer)
+			p.separate += in.size
+			if join && isJoined(n) {
+				p.moveInto(in.buffer, children(n))
+			}
+		} else {
+			p.separate += n.Shape().TotalSize()
 		}
-		b.results = append(b.results, n)
-		b.to = max(b.to, last[n])
-		p.of[n] = b
-		p.separate += b.size
+		in.results = append(in.results, n)
+		in.to = max(in.to, last[n])
+		p.of[n] = in
 	}
 	p.arrange()
 	return p
+}
+
+// moveInto moves the buffers of operands into that of their concatenation. One that an operand
+// shares with others of its kind stays where it is.
+func (p *plan) moveInto(b *buffer, operands G.Nodes) {
+	first := 0
+	for _, c := range operands {
+		size := c.Shape().TotalSize()
+		if old := p.of[c].buffer; old != nil && old.size == size {
+			for _, n := range old.results {
+				p.of[n] = place{b, p.of[n].at + first}
+			}
+			b.results = append(b.results, old.results...)
+			b.from, b.to = min(b.from, old.from), max(b.to, old.to)
+			p.buffers = slices.DeleteFunc(p.buffers, func(other *buffer) bool { return other == old })
+		}
+		first += size
+	}
 }
 
 // lastReads returns the index of each result's last reader, and the results that an op of gorgonia
@@ -86,26 +134,26 @@ func lastReads(order, kept G.Nodes) (last map[*G.Node]int, byOthers map[*G.Node]
 	return last, byOthers
 }
 
-// sharedBuffer returns the buffer of the first operand whose memory the result may use, or nil.
-func (p *plan) sharedBuffer(n *G.Node, at int) *buffer {
+// sharedPlace returns the place of the first operand whose memory the result may use, or none.
+func (p *plan) sharedPlace(n *G.Node, at int) place {
 	memory, _ := ops.AliasingOf(n.Op())
 	operands := children(n)
 	for _, i := range memory.InPlace {
-		b := p.of[operands[i]]
-		if b == nil || b.size != n.Shape().TotalSize() {
+		in := p.of[operands[i]]
+		if in.buffer == nil || operands[i].Shape().TotalSize() != n.Shape().TotalSize() {
 			continue
 		}
-		if memory.View || b.to <= at && !p.readsTwice(operands[:memory.Reads], i) {
-			return b
+		if memory.View || in.to <= at && !p.readsTwice(operands[:memory.Reads], i) {
+			return in
 		}
 	}
-	return nil
+	return place{}
 }
 
 // readsTwice reports whether another operand is in the buffer of operand i.
 func (p *plan) readsTwice(operands G.Nodes, i int) bool {
 	for j, c := range operands {
-		if j != i && p.of[c] == p.of[operands[i]] {
+		if j != i && p.of[c].buffer == p.of[operands[i]].buffer {
 			return true
 		}
 	}
@@ -143,8 +191,8 @@ func (p *plan) give(dt tensor.Dtype) error {
 	}
 	p.arena = zeros(dt, tensor.Shape{p.size})
 	for _, b := range p.buffers {
-		memory := part(p.arena, b.offset, b.size)
 		for _, n := range b.results {
+			memory := part(p.arena, b.offset+p.of[n].at, n.Shape().TotalSize())
 			if err := ops.SetBuffer(n.Op(), memory); err != nil {
 				return err
 			}

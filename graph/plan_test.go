@@ -421,10 +421,10 @@ func TestPlanTakesTheFirstFreeOperand(t *testing.T) {
 	twice := G.Must(ops.Add(first, first)) // no sum may overwrite a term that it reads twice
 	order := G.Nodes{a, b, second, first, twice}
 	p := newPlan(order, G.Nodes{twice})
-	require.Same(t, p.of[b], p.of[second])
-	require.Same(t, p.of[b], p.of[first])
-	require.NotSame(t, p.of[a], p.of[first])
-	require.NotSame(t, p.of[first], p.of[twice])
+	require.Same(t, p.of[b].buffer, p.of[second].buffer)
+	require.Same(t, p.of[b].buffer, p.of[first].buffer)
+	require.NotSame(t, p.of[a].buffer, p.of[first].buffer)
+	require.NotSame(t, p.of[first].buffer, p.of[twice].buffer)
 
 	require.NoError(t, p.give(tensor.Float64))
 	for _, poison := range poisons {
@@ -470,5 +470,88 @@ func TestPlanWithGorgoniasOps(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, results(t, apart), results(t, shared))
+	}
+}
+
+// joinedNets concatenate values that are read again, concatenations, a value twice, and the input.
+func joinedNets() []*Spec {
+	conv := func() Part { return Conv2D{Filters: 4, Kernel: Square(3), Pad: Square(1)} }
+	return []*Spec{
+		manyReaders(),
+		Sequential("nested", tensor.Shape{3, 6, 5}, He(),
+			Branches(Concat{}, Serial(), Serial(conv(), ReLU{}), Serial(conv(), Tanh{})),
+			Branches(Concat{}, Serial(), Serial(conv(), ReLU{}), Serial(Sigmoid{})),
+			Branches(Concat{}, Serial(), Serial(), Serial(conv(), ReLU{}, conv(), Dropout{Rate: 0.5}, ReLU{})),
+			Branches(Concat{}, Serial(Tanh{}), Serial(Tanh{})), Affine{Units: 3}, Softmax{}),
+	}
+}
+
+// TestJoinedInPlace compares steps and predictions of one image, in which concatenations are joined
+// in place, with those that copy, and poisons memory that is free.
+func TestJoinedInPlace(t *testing.T) {
+	for _, spec := range joinedNets() {
+		for _, options := range [][]Option{nil, {WithoutFusion()}, {WithDtype(tensor.Float64)}} {
+			m, err := New(spec, options...)
+			require.NoError(t, err)
+			s := filledStep(t, m, 1, stepConfig{inputGradient: true})
+			order, err := tapeOrder(s.net.graph.ExactSubgraphRoots(s.net.outputs()...))
+			require.NoError(t, err)
+			requireJoined(t, m, order, append(s.net.outputs(), s.net.logits))
+
+			p, err := m.newPredictor(predictorKind{batch: 1})
+			require.NoError(t, err)
+			copyValues(p.x, 0, s.x, 0, s.x.Shape().TotalSize())
+			requireJoined(t, m, p.program.order(), G.Nodes{p.net.logits, p.net.output()})
+		}
+	}
+}
+
+func requireJoined(t *testing.T, m *Model, order, outputs G.Nodes) {
+	t.Helper()
+	var want [][]float64
+	for _, join := range []bool{false, true} {
+		p := planWith(order, outputs, join)
+		require.NoError(t, p.give(m.dtype))
+		for _, poison := range poisons {
+			got := runPoisoned(t, p, order, outputs, poison)
+			if want == nil {
+				want = got
+			}
+			require.Equal(t, want, got, "%s, joined %v", m.spec.Name, join)
+		}
+		joined := 0
+		for _, n := range order {
+			for _, c := range children(n) {
+				if isJoined(n) && p.of[n].buffer == p.of[c].buffer {
+					joined++
+				}
+			}
+		}
+		assert.Equal(t, join, joined > 3, "%s: %d operands in place", m.spec.Name, joined)
+	}
+}
+
+// TestJoinsDontEnlargeTheArena: the first value is needed long before the others are made, and its
+// place in the concatenation would keep all of it.
+func TestJoinsDontEnlargeTheArena(t *testing.T) {
+	wide := func(filters int) Part { return Conv2D{Filters: filters, Kernel: Square(3), Pad: Square(1)} }
+	for _, c := range []struct {
+		long   Part
+		joined bool
+	}{{Serial(wide(40), wide(40), wide(40), wide(64)), false}, {wide(64), true}} {
+		m, err := New(Sequential("skip", tensor.Shape{1, 8, 8}, He(), wide(2),
+			Branches(Concat{}, Serial(), Serial(c.long)), Affine{Units: 3}, Softmax{}))
+		require.NoError(t, err)
+		p, err := m.newPredictor(predictorKind{batch: 1})
+		require.NoError(t, err)
+		order := p.program.order()
+		chosen := p.net.planPrediction(p.program)
+		for _, n := range order {
+			if isJoined(n) {
+				assert.Equal(t, c.joined, chosen.of[n].buffer == chosen.of[children(n)[0]].buffer)
+			}
+		}
+		apart := planWith(order, G.Nodes{p.net.logits, p.net.output()}, false)
+		assert.LessOrEqual(t, chosen.size, apart.size)
 	}
 }

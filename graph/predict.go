@@ -205,21 +205,21 @@ func (m *Model) planImagesAtOnce() int {
 	for _, p := range m.params {
 		weights += p.Shape.TotalSize()
 	}
-	return max(maxPredictValues, weights) / m.planArenaOfOne()
+	return max(maxPredictValues, weights) / m.planArenaPerImage()
 }
 
-// planArenaOfOne returns the number of elements in the arena of a prediction of one image, at least
-// 1. If the model can't be lowered it returns the limit, and making the predictor returns the
-// error.
-func (m *Model) planArenaOfOne() int {
+// planArenaPerImage returns the number of elements in the arena of a prediction for each of two
+// images, at least 1: that of one image needs less, because its concatenations are joined in place.
+// If the model can't be lowered it returns the limit, and making the predictor returns the error.
+func (m *Model) planArenaPerImage() int {
 	building.Lock()
 	defer building.Unlock()
 
-	net, err := m.lowerPrediction(predictorKind{batch: 1})
+	net, err := m.lowerPrediction(predictorKind{batch: 2})
 	if err != nil {
 		return maxPredictValues
 	}
-	return max(1, net.planPrediction(newProgram(net.output())).size)
+	return max(1, net.planPrediction(newProgram(net.output())).size/2)
 }
 
 func (m *Model) acquire(kind predictorKind) (*predictor, error) {

@@ -17,6 +17,9 @@ type Aliasing struct {
 	InPlace []int
 
 	View bool // the result equals the operand in InPlace, so both may share memory while both are read
+
+	// Joined: the result is its operands one after another, so each may lie in its part of the result.
+	Joined bool
 }
 
 // AliasingOf returns the Aliasing of an op of this package, or false for any other op.
@@ -64,7 +67,7 @@ func (a *adapter[T]) setBuffer(memory *tensor.Dense) error {
 
 // memory returns the aliasing of the rule's result.
 func (r rule[T]) memory(inputs int) Aliasing {
-	m := Aliasing{Reads: inputs, View: r.view}
+	m := Aliasing{Reads: inputs, View: r.view, Joined: r.joined}
 	if r.inPlace || r.view {
 		m.InPlace = []int{0}
 	}

@@ -28,6 +28,7 @@ type rule[T kernel.Float] struct {
 	alsoInPlace []int
 
 	view       bool // y equals in[0]; if both are the same memory there is nothing to do
+	joined     bool // y equals the inputs one after another; those that lie in y needn't be copied
 	sideOutput bool // the op of in[0] stored y when it ran: forward doesn't read in[0]
 	after      int  // number of last inputs that forward doesn't read; they are only computed before
 

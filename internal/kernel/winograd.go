@@ -432,10 +432,15 @@ func copyPadded[T Float](e *engine[T], p paddedPlane, src []T, start, lines int,
 	}
 }
 
-// multiplyShard computes some filters' results in one of the current blocks.
+// multiplyShard computes some filters' results in one of the current blocks. If the workers divide
+// the blocks evenly, the shards of each worker are those of its own blocks.
 func (c *winograd[T]) multiplyShard(worker, shard int) {
 	blocks := min(c.together, c.blocks-c.first)
-	block, part := shard%blocks, shard/blocks
+	if workers := Workers(); blocks%workers == 0 {
+		blocks /= workers
+	}
+	each := blocks * c.groups * c.shards
+	block, part := shard/each*blocks+shard%each%blocks, shard%each/blocks
 	packed := c.packed[block*winogradPoints*c.point:]
 	c.multiplyBlock(c.workers.of(worker), &c.tables[c.first+block], part/c.shards, part%c.shards, packed)
 }
