@@ -80,13 +80,11 @@ func planWith(order, kept G.Nodes, join bool) *plan {
 		if in.buffer == nil {
 			in.buffer = &buffer{size: n.Shape().TotalSize(), from: at, to: at}
 			p.buffers = append(p.buffers, in.buffer)
-			p.separate += in.size
 			if join && isJoined(n) {
 				p.moveInto(in.buffer, children(n))
 			}
-		} else {
-			p.separate += n.Shape().TotalSize()
 		}
+		p.separate += n.Shape().TotalSize()
 		in.results = append(in.results, n)
 		in.to = max(in.to, last[n])
 		p.of[n] = in
