@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -138,6 +139,9 @@ func TestFreedMemoryIsFree(t *testing.T) {
 		p, err := m.newPredictor(predictorKind{batch: 3})
 		require.NoError(t, err)
 		copyValues(p.x, 0, s.x, 0, s.x.Shape().TotalSize())
+		if p.lent != nil {
+			p.lent.Values = p.x.Float32s()
+		}
 		require.NoError(t, p.program.run())
 		outputs := G.Nodes{p.net.logits, p.net.output()}
 		want = [][]float64{valuesOf(t, p.program.value(outputs[0])), valuesOf(t, p.program.value(outputs[1]))}
@@ -470,6 +474,37 @@ func TestPlanWithGorgoniasOps(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, results(t, apart), results(t, shared))
+	}
+}
+
+// TestImagesAreLent: a prediction reads float32 images where they lie, unless another op than ours
+// reads them or they are the result. It keeps none of them.
+func TestImagesAreLent(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		layers []Part
+		lent   bool
+	}{
+		{"ours", []Part{Flatten{}, Affine{Units: 3}}, true},
+		{"stock", []Part{stock{}, Affine{Units: 3}}, false},
+		{"branch", []Part{Branches(Concat{}, Serial(stock{}), Serial(ReLU{})), Affine{Units: 3}}, false},
+		{"nothing", []Part{Dropout{Rate: 0.5}}, false},
+	} {
+		m, err := New(Sequential(c.name, tensor.Shape{1, 2, 3}, He(), c.layers...))
+		require.NoError(t, err)
+		p, err := m.newPredictor(predictorKind{batch: 2})
+		require.NoError(t, err)
+		require.Equal(t, c.lent, p.lent != nil, c.name)
+		images := []float32{1, -2, 3, -4, 5, -6, 0.5, 0.25, 1, 2, 4, 8}
+		require.NoError(t, p.runOn(images))
+		got := append([]float32{}, p.program.value(p.net.logits).(*tensor.Dense).Float32s()...)
+		want, err := m.Activations(tensor.New(tensor.WithShape(2, 1, 2, 3), tensor.WithBacking(slices.Clone(images))))
+		require.NoError(t, err)
+		require.Equal(t, want[len(want)-1].Value.Float32s(), got, c.name)
+		require.Equal(t, []float32{1, -2, 3, -4, 5, -6, 0.5, 0.25, 1, 2, 4, 8}, images)
+		if c.lent {
+			require.Nil(t, p.lent.Values)
+		}
 	}
 }
 

@@ -3,9 +3,12 @@ package graph
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"convgraph/ops"
 )
 
 // A predictor is the model's forward graph for one batch size, with its own buffers.
@@ -14,6 +17,7 @@ type predictor struct {
 	net     *symbolic
 	program *program
 	x       *tensor.Dense
+	lent    *ops.Lent // in the place of x, if only ops read it that can read other memory
 }
 
 // A predictorKind is what a predictor is made for.
@@ -132,8 +136,7 @@ func (m *Model) predictInto(out, images []float32, what string, node func(*symbo
 		if err != nil {
 			return err
 		}
-		copy(p.x.Float32s(), images[first*size:])
-		err = p.program.run()
+		err = p.runOn(images[first*size:][:p.batch*size])
 		if err == nil {
 			copy(out[first*m.Classes():], p.program.value(node(p.net)).(*tensor.Dense).Float32s())
 		}
@@ -167,11 +170,42 @@ func (m *Model) forward(images *tensor.Dense, n int, layers bool, use func(p *pr
 func (m *Model) forwardBatch(
 	p *predictor, images *tensor.Dense, first int, use func(p *predictor, first int) error,
 ) error {
-	copyValues(p.x, 0, images, first*m.spec.Input.TotalSize(), p.batch*m.spec.Input.TotalSize())
-	if err := p.program.run(); err != nil {
+	size := m.spec.Input.TotalSize()
+	run := func() error { return p.runOn(images.Float32s()[first*size:][:p.batch*size]) }
+	if m.dtype == tensor.Float64 {
+		copyValues(p.x, 0, images, first*size, p.batch*size)
+		run = p.program.run
+	}
+	if err := run(); err != nil {
 		return fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}
 	return use(p, first)
+}
+
+// runOn runs the program on images of float32, without copying them if possible.
+func (p *predictor) runOn(images []float32) error {
+	if p.lent == nil {
+		copy(p.x.Float32s(), images)
+		return p.program.run()
+	}
+	p.lent.Values = images
+	defer func() { p.lent.Values = nil }()
+	return p.program.run()
+}
+
+// lend makes the program read the images where they lie, if it has only ops of ours that read them
+// and doesn't return them.
+func (p *predictor) lend() {
+	x, read := p.program.slots[p.net.x]
+	lends := read && p.x.Dtype() == tensor.Float32 && p.net.logits != p.net.x && p.net.output() != p.net.x
+	for _, s := range p.program.steps {
+		_, ours := ops.AliasingOf(s.node.Op())
+		lends = lends && (ours || !slices.Contains(s.inputs, x))
+	}
+	if lends {
+		p.lent = &ops.Lent{Dense: p.x}
+		p.program.values[x] = p.lent
+	}
 }
 
 // predictorKind returns a kind for at most n images: its batch is the largest power of two that
@@ -257,6 +291,7 @@ func (m *Model) newPredictor(kind predictorKind) (*predictor, error) {
 	if kind.layers {
 		return p, nil
 	}
+	p.lend()
 	if err := net.planPrediction(p.program).give(m.dtype); err != nil {
 		return nil, err
 	}

@@ -10,12 +10,25 @@ import (
 	"convgraph/internal/kernel"
 )
 
+// Lent is a value with a tensor's shape whose elements lie in other memory, which may change from one
+// run of an op to the next. So an op of this package reads an array of the caller's without a copy
+// of it; one of gorgonia's would read the tensor's own elements.
+type Lent struct {
+	*tensor.Dense
+	Values []float32
+}
+
 // elements returns the elements of a value in row-major order. It copies only views, which
 // gorgonia's own ops return (a transpose, a slice).
 func elements[T kernel.Float](v G.Value) ([]T, error) {
 	switch v := v.(type) {
 	case *tensor.Dense:
 		return denseElements[T](v)
+	case *Lent:
+		if out, ok := any(&v.Values).(*[]T); ok {
+			return *out, nil
+		}
+		return nil, fmt.Errorf("value: got lent float32, want %v", dtypeOf[T]())
 	case *G.F32:
 		return scalarElement[T](unsafe.Pointer(v), tensor.Float32)
 	case *G.F64:

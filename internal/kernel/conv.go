@@ -230,6 +230,7 @@ func newConvForward[T Float](e *engine[T], s ConvShape) *correlation[T] {
 	if s.Batch*c.pixels <= rowsBlock || c.pixels <= e.rowsPlane {
 		c.readRows()
 	}
+	c.planLastPixels()
 	return c
 }
 

@@ -26,8 +26,11 @@ type correlation[T Float] struct {
 	inRows           bool // weights are read where they lie, row-major, and packTile isn't called
 	tileParts        int  // parts that the tiles are cut into where a shard is a part of an image
 
+	dotTail int // last pixels of an image that are computed as dot products; see lastPixels
+
 	packTile    func(w []T, group int, t rowTile, dst []T) // packs a tile of a group's weights, all k
 	tailOffsets []int32                                    // of the rows of a tail, for row-major weights
+	tailColumns []int32                                    // of the columns that lastPixels copies
 	limits      Limits[T]                                  // of y
 
 	// The neighbors in a fused layer, or nil. The prologue makes n planes of x, from channel first
@@ -50,7 +53,9 @@ type correlation[T Float] struct {
 type imageScratch[T Float] struct {
 	patches, sorted, planes, result []T
 	tail                            []T // copy of a panel's last columns in x, beyond which nothing may be read
+	columns, lanes, sums            []T // of lastPixels
 	p                               panel[T]
+	d                               dots[T]
 }
 
 func newCorrelation[T Float](e *engine[T], batch, groups, m int, im *im2col) *correlation[T] {
@@ -246,6 +251,10 @@ func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTi
 	if c.bias != nil {
 		bias = c.bias[group*c.m:][:c.m]
 	}
+	if end == c.pixels && c.dotTail > 0 {
+		end -= c.dotTail
+		c.lastPixels(s, patches[end:], tiles, group, y[end:])
+	}
 	for k0 := 0; k0 < c.k; k0 += c.depth {
 		kc := min(c.depth, c.k-k0)
 		s.p = panel[T]{
@@ -263,7 +272,7 @@ func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTi
 			s.p.bias = bias
 		}
 		whole := end
-		if c.im.identity && end == c.pixels {
+		if c.im.identity && end == c.pixels-c.dotTail {
 			whole -= (end - first) % c.e.lane
 		}
 		for j := first; j < whole; j += pixelBlock {
@@ -292,4 +301,47 @@ func (c *correlation[T]) multiplyTail(s *imageScratch[T], columns, y []T, n int)
 	c.e.copy(copyRows[T]{rows: s.p.kc, cols: n, src: columns, srcStride: c.pixels, dst: s.tail, dstStride: c.e.lane})
 	s.p.b, s.p.offsets, s.p.width, s.p.c, s.p.cols = s.tail, c.tailOffsets, c.e.lane, y, n
 	c.e.mul(&s.p)
+}
+
+// Up to mostDots last pixels are faster as dot products, of at least leastDots terms.
+const mostDots, leastDots = 2, 128
+
+// planLastPixels makes the last pixels of an image dot products if they would fill little of a
+// vector, which costs as much as a full one. The weights must be row-major.
+func (c *correlation[T]) planLastPixels() {
+	tail := c.pixels % c.e.lane
+	if c.im.identity && tail <= min(mostDots, c.e.dotTile) && c.pixels > c.e.lane && c.k >= leastDots {
+		c.dotTail = tail
+		for i := range tail {
+			c.tailColumns = append(c.tailColumns, int32(i*c.k))
+		}
+	}
+}
+
+// lastPixels computes some tiles of weights for the last pixels of an image and group: patches and y
+// begin at the first of these. Each is a dot product of a row of weights and a column of L.
+func (c *correlation[T]) lastPixels(s *imageScratch[T], patches []T, tiles []rowTile, group int, y []T) {
+	n := c.dotTail
+	s.columns = grow(s.columns, n*c.k)
+	c.e.transpose(transpose[T]{rows: c.k, cols: n, src: patches, srcStride: c.pixels, dst: s.columns, dstStride: c.k})
+	first, last := tiles[0].row, tiles[len(tiles)-1]
+	rows := last.row + last.rows - first
+	s.lanes, s.sums = grow(s.lanes, rows*n*c.e.dotLanes), grow(s.sums, rows*n)
+	clear(s.lanes)
+	weights := c.w[(group*c.m+first)*c.k:]
+	s.d = dots[T]{n: c.k, aStride: c.k, b: s.columns, offsets: c.tailColumns, images: 1, accStride: n * c.e.dotLanes}
+	for row := 0; row < rows; row += c.e.dotTile {
+		s.d.rows, s.d.a, s.d.acc = min(c.e.dotTile, rows-row), weights[row*c.k:], s.lanes[row*s.d.accStride:]
+		c.e.dot(&s.d)
+	}
+	s.d = dots[T]{} // drops the weights
+	c.e.laneSums(s.lanes, s.sums)
+	least, most := c.limits.bounds()
+	for i, v := range s.sums {
+		row := first + i/n
+		if c.bias != nil {
+			v += c.bias[group*c.m+row]
+		}
+		y[row*c.pixels+i%n] = min(max(v, least), most)
+	}
 }
