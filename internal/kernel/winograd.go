@@ -11,7 +11,7 @@ const (
 
 	// Sizes of the parts that the work is cut into. They change no result.
 	winogradTiles   = 64      // about as many tiles in a block
-	winogradBlocks  = 5 << 18 // most elements of transformed input at a time
+	winogradBlocks  = 5 << 19 // most elements of transformed input at a time
 	winogradFilters = 1 << 18 // most elements of transformed filters of a shard
 	winogradCached  = 1 << 17 // most elements of a block's transformed input that stay in a core's cache
 	winogradDepth   = 1 << 16 // about as many elements of transformed filters at a time, if each is read once
