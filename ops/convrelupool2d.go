@@ -36,12 +36,18 @@ func convReLUPool2D[T kernel.Float](c Conv, p Pool) builder[T] {
 			return rule[T]{}, err
 		}
 		k := sync.OnceValue(func() *kernel.ConvReLUPool[T] { return kernel.NewConvReLUPool[T](conv, pool) })
-		biased := len(in) > 2
+		biased, kept := len(in) > 2, false
 		return rule[T]{
 			attributes: fmt.Sprintf("%v; pool %v", c, p),
 			output:     pooled(pool),
 			split:      splits(func(p *Part) { k().Split(p) }),
-			forward:    func(in [][]T, y []T) { k().Forward(in[0], in[1], biasOf(in), y) },
+			forward: func(in [][]T, y []T) {
+				if kept {
+					k().KeepIndices()
+				}
+				k().Forward(in[0], in[1], biasOf(in), y)
+			},
+			differentiated: func() { kept = true },
 			vjps: []vjp[T]{
 				{reads: []operand{1, result}, apply: func(in [][]T, y, dy, dx []T) {
 					k().BackwardData(in[1], y, dy, dx)

@@ -26,15 +26,21 @@ func maxPool2D[T kernel.Float](p Pool) builder[T] {
 		if err != nil {
 			return rule[T]{}, err
 		}
-		k := sync.OnceValue(func() *kernel.MaxPool[T] { return kernel.NewMaxPool[T](shape) })
+		k, kept := sync.OnceValue(func() *kernel.MaxPool[T] { return kernel.NewMaxPool[T](shape) }), false
 		dx := transposed(in[0], pooled(shape),
 			func(v, out []T) { k().Gather(v, out) }, func(dy, dx []T) { k().Backward(dy, dx) })
 		dx.after = []operand{result} // the forward pass finds a
 		return rule[T]{
 			attributes: p.String(),
 			output:     pooled(shape),
-			forward:    func(in [][]T, y []T) { k().Forward(in[0], y) },
-			vjps:       []vjp[T]{dx},
+			forward: func(in [][]T, y []T) {
+				if kept {
+					k().KeepIndices()
+				}
+				k().Forward(in[0], y)
+			},
+			differentiated: func() { kept = true },
+			vjps:           []vjp[T]{dx},
 		}, nil
 	}
 }

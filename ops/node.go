@@ -246,6 +246,9 @@ func (f *function[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, er
 		d.vjps = f.rule.again()
 	}
 	f.differentiated = true
+	if f.rule.differentiated != nil {
+		f.rule.differentiated()
+	}
 	for i := range d.vjps {
 		if err := f.differentiate(i, d); err != nil {
 			return nil, err

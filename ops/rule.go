@@ -36,6 +36,10 @@ type rule[T kernel.Float] struct {
 	// depend on the other images.
 	split func(*Part) error
 
+	// differentiated is called when the op is differentiated, if it isn't nil: from then on forward
+	// must keep what the vjps read of it.
+	differentiated func()
+
 	// again makes the vjps of a further differentiation of the same node, where the vjps share
 	// memory and can serve only one. Nil: the vjps can serve any number.
 	again func() []vjp[T]

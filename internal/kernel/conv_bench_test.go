@@ -145,6 +145,7 @@ func BenchmarkConvReLUPool(b *testing.B) {
 	s := convLayers[0].s
 	p := PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2}
 	fused := NewConvReLUPool[float32](s, p)
+	fused.KeepIndices()
 	p = fused.pool.PoolShape
 	r := newRand(1)
 	nx, nw, na := s.sizes()
@@ -153,6 +154,7 @@ func BenchmarkConvReLUPool(b *testing.B) {
 	), random[float32](r, na/4)
 	dw, db, dy := make([]float32, nw), make([]float32, s.OutChannels), random[float32](r, na/4)
 	conv, pool, a, da := NewConv[float32](s), NewMaxPool[float32](p), make([]float32, na), make([]float32, na)
+	pool.KeepIndices()
 	b.Run("SimpleConvNet1/fused", func(b *testing.B) {
 		measure(b, 2*s.MultiplyAdds(), func() {
 			fused.Forward(x, w, bias, y)

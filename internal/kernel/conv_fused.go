@@ -14,8 +14,8 @@ package kernel
 // chose has r > 0 exactly where the window's y > 0, so da is dy masked by y and then scattered to
 // the chosen pixels.
 //
-// Call Forward before the backward passes of the same step, which use the argmax it found. A
-// ConvReLUPool owns its workspace and serves one call at a time.
+// Call Forward before the backward passes of the same step, which use the argmax it found after
+// KeepIndices. A ConvReLUPool owns its workspace and serves one call at a time.
 type ConvReLUPool[T Float] struct {
 	conv   *Conv[T]
 	pool   *MaxPool[T]
@@ -39,6 +39,9 @@ func NewConvReLUPool[T Float](s ConvShape, p PoolShape) *ConvReLUPool[T] {
 	return c
 }
 
+// KeepIndices is [MaxPool.KeepIndices].
+func (c *ConvReLUPool[T]) KeepIndices() { c.pool.KeepIndices() }
+
 // Split makes the layer compute a part of a batch.
 func (c *ConvReLUPool[T]) Split(p *Part) { c.conv.Split(p) }
 
@@ -60,7 +63,7 @@ func (c *ConvReLUPool[T]) poolPlanes(worker, image, first, n int, planes []T) {
 	out := c.pool.out
 	from := image*c.pool.Channels + first
 	kernels[T]().maxPlanes(
-		&c.pool.windows, worker, planes[:n*c.pool.in], c.y[from*out:][:n*out], c.pool.argmax[from*out:][:n*out],
+		&c.pool.windows, worker, planes[:n*c.pool.in], c.y[from*out:][:n*out], c.pool.indicesOf(from, from+n),
 	)
 }
 

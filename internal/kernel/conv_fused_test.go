@@ -19,6 +19,7 @@ func checkConvReLUPool[T Float](t require.TestingT, s ConvShape, p PoolShape) {
 	x, w, bias, dy := random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels), random[T](r, ny)
 
 	conv, pool := NewConv[T](s), NewMaxPool[T](p)
+	pool.KeepIndices()
 	a, wantY := make([]T, na), make([]T, ny)
 	wantX, wantW, wantB := make([]T, nx), make([]T, nw), make([]T, s.OutChannels)
 	conv.Forward(x, w, bias, a)
@@ -32,6 +33,7 @@ func checkConvReLUPool[T Float](t require.TestingT, s ConvShape, p PoolShape) {
 	conv.BackwardBias(da, wantB)
 
 	fused := NewConvReLUPool[T](s, p)
+	fused.KeepIndices()
 	assert.Equal(t, p.withDefaults(), fused.pool.PoolShape)
 	for range 2 {
 		y, dx, dw, db := random[T](r, ny), random[T](r, nx), random[T](r, nw), random[T](r, s.OutChannels)
@@ -107,6 +109,7 @@ func TestConvReLUPoolProperties(t *testing.T) {
 func TestConvReLUPoolAllocatesNothing(t *testing.T) {
 	s := ConvShape{Batch: 20, InChannels: 1, InHeight: 12, InWidth: 12, OutChannels: 8, KernelH: 3, KernelW: 3}
 	c := NewConvReLUPool[float32](s, PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2})
+	c.KeepIndices()
 	nx, nw, ny := s.sizes()
 	x, w, bias, y := make([]float32, nx), make([]float32, nw), make([]float32, s.OutChannels), make([]float32, ny/4)
 	withWorkers(t, 2, func() {
@@ -128,6 +131,7 @@ func ExampleConvReLUPool() {
 		ConvShape{Batch: 1, InChannels: 1, InHeight: 3, InWidth: 3, OutChannels: 1, KernelH: 2, KernelW: 2},
 		PoolShape{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2},
 	)
+	c.KeepIndices()
 	y := make([]float32, 1)
 	c.Forward([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, []float32{0, 0, 0, 1}, []float32{-6}, y)
 	fmt.Println(y, c.pool.argmax)

@@ -17,6 +17,8 @@ func BenchmarkElementwise(b *testing.B) {
 	halves := poolShape(100, 30, 24, 24, 2, 2, 2, 2, 0, 0)
 	overlapping := poolShape(4, 96, 55, 55, 3, 3, 2, 2, 0, 0)
 	maxHalves, maxOverlapping := NewMaxPool[float32](halves), NewMaxPool[float32](overlapping)
+	maxHalves.KeepIndices()
+	maxOverlapping.KeepIndices()
 	average := NewAvgPool[float32](halves)
 	norm := NewLRN[float32](LRNShape{4, 96, 55 * 55, 5, 2, 1e-4, 0.75})
 	batch := NewNorm[float32](NormShape{100, 30, 24 * 24, 0, 1e-5})

@@ -697,6 +697,16 @@ func maxPool2AVX2(rows int, cols int, width int, x *float32, y *float32, at *int
 //go:noescape
 func maxPool3AVX2(rows int, cols int, width int, x *float32, y *float32, at *int32)
 
+// maxPoolValues2AVX2 is maxPool2AVX2 without indices.
+//
+//go:noescape
+func maxPoolValues2AVX2(rows int, cols int, width int, x *float32, y *float32)
+
+// maxPoolValues3AVX2 is maxPool3AVX2 without indices.
+//
+//go:noescape
+func maxPoolValues3AVX2(rows int, cols int, width int, x *float32, y *float32)
+
 // maxTapsAVX2 sets y and at to the largest of n taps (offset in x, index from the window's start)
 // and its index, for rows·cols windows, all positive. After a row of windows, x advances by step
 // elements and origin by originStep. A column's windows start at starts; their first column inside
@@ -733,6 +743,16 @@ func maxPool2AVX512(rows int, cols int, width int, x *float32, y *float32, at *i
 //
 //go:noescape
 func maxPool3AVX512(rows int, cols int, width int, x *float32, y *float32, at *int32)
+
+// maxPoolValues2AVX512 is maxPool2AVX512 without indices.
+//
+//go:noescape
+func maxPoolValues2AVX512(rows int, cols int, width int, x *float32, y *float32)
+
+// maxPoolValues3AVX512 is maxPool3AVX512 without indices.
+//
+//go:noescape
+func maxPoolValues3AVX512(rows int, cols int, width int, x *float32, y *float32)
 
 // maxTapsAVX512 sets y and at to the largest of n taps (offset in x, index from the window's start)
 // and its index, for rows·cols windows, all positive. After a row of windows, x advances by step

@@ -52,6 +52,7 @@ func everyBit() [][]float32 {
 		r.update(p, Gradient[float32]{Values: target, Scale: 1}, m, v)
 	}
 	pool, sub := NewMaxPool[float32](s), NewSubsample[float32](s)
+	pool.KeepIndices()
 	y := result(s.outLen())
 	pool.Forward(in, y)
 	pool.Backward(y, result(s.inLen()))

@@ -64,6 +64,16 @@ type poolWorkspace struct {
 	y      []float32 // largest value of each single-row window
 	at     []int32   // and its index
 	dy, dx []float32 // dy with a border; dx by the phases of its columns
+	spare  []int32   // indices that nobody asks for
+}
+
+// indices returns at, or if it is nil, workspace for n indices.
+func (ws *poolWorkspace) indices(at []int32, n int) []int32 {
+	if at != nil {
+		return at
+	}
+	ws.spare = grow(ws.spare, n)
+	return ws.spare[:n]
 }
 
 func newWindows(s PoolShape) windows {

@@ -4,8 +4,11 @@ package kernel
 
 import "math"
 
-// maxPlaneFunc is an assembly function over one plane.
-type maxPlaneFunc func(rows, cols, width int, x, y *float32, at *int32)
+// maxPlaneFunc is an assembly function over one plane; maxValuesFunc is one without indices.
+type (
+	maxPlaneFunc  func(rows, cols, width int, x, y *float32, at *int32)
+	maxValuesFunc func(rows, cols, width int, x, y *float32)
+)
 
 // vectorPool holds the assembly of pooling for one instruction set: special functions for the
 // windows of most networks, at stride 2 without padding, and general ones that need the plane in a
@@ -13,7 +16,10 @@ type maxPlaneFunc func(rows, cols, width int, x, y *float32, at *int32)
 type vectorPool struct {
 	lanes      int
 	max2, max3 maxPlaneFunc
-	maxTaps    func(
+
+	maxValues2, maxValues3 maxValuesFunc
+
+	maxTaps func(
 		rows, cols, step int, x *float32, n int, taps, starts, firsts *int32, origin, originStep int, y *float32,
 		at *int32,
 	)
@@ -32,16 +38,17 @@ func setPools(t *table[float32], v *vectorPool) {
 func (v *vectorPool) maxPlanes(w *windows, worker int, x, y []float32, at []int32) {
 	switch {
 	case w.sideByTwo == 2:
-		w.eachMax(v.max2, x, y, at)
+		w.eachMax(v.max2, v.maxValues2, x, y, at)
 		return
 	case w.sideByTwo == 3:
-		w.eachMax(v.max3, x, y, at)
+		w.eachMax(v.max3, v.maxValues3, x, y, at)
 		return
 	case !w.laidOut || w.DilationH > 1 && w.PadTop > 0:
 		maxPlanes(w, worker, x, y, at)
 		return
 	}
 	ws := w.workspaces.of(worker)
+	at = ws.indices(at, len(y))
 	if w.wholePlane() {
 		v.maxWhole(w, ws, x, y, at)
 		return
@@ -56,8 +63,12 @@ func (v *vectorPool) maxPlanes(w *windows, worker int, x, y []float32, at []int3
 	}
 }
 
-func (w *windows) eachMax(f maxPlaneFunc, x, y []float32, at []int32) {
+func (w *windows) eachMax(f maxPlaneFunc, values maxValuesFunc, x, y []float32, at []int32) {
 	for i := range len(y) / w.out {
+		if at == nil {
+			values(len(w.rows), len(w.columns), w.InWidth, &inputs(w, x, i)[0], &outputs(w, y, i)[0])
+			continue
+		}
 		f(len(w.rows), len(w.columns), w.InWidth, &inputs(w, x, i)[0], &outputs(w, y, i)[0], &outputs(w, at, i)[0])
 	}
 }

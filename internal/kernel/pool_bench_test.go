@@ -28,6 +28,7 @@ func BenchmarkPool(b *testing.B) {
 	for _, l := range poolLayers {
 		x, y, dx := gaussian[float32](1, l.s.inLen()), gaussian[float32](2, l.s.outLen()), make([]float32, l.s.inLen())
 		m, a := NewMaxPool[float32](l.s), NewAvgPool[float32](l.s)
+		m.KeepIndices()
 		m.Forward(x, y)
 		for _, pass := range []struct {
 			name string

@@ -2,10 +2,10 @@ package kernel
 
 import "slices"
 
-// MaxPool takes the largest value of each window and stores its index.
+// MaxPool takes the largest value of each window and, after KeepIndices, stores its index.
 type MaxPool[T Float] struct {
 	windows
-	argmax            []int32
+	argmax            []int32 // nil: not kept
 	src, dst          []T
 	forward, backward func(worker, shard int)
 }
@@ -13,9 +13,23 @@ type MaxPool[T Float] struct {
 // NewMaxPool returns a max pooling of the shape.
 func NewMaxPool[T Float](s PoolShape) *MaxPool[T] {
 	p := &MaxPool[T]{windows: newWindows(s)}
-	p.argmax = make([]int32, p.planes()*p.out)
 	p.forward, p.backward = p.forwardShard, p.backwardShard
 	return p
+}
+
+// KeepIndices makes Forward store the indices that Backward and Gather read.
+func (p *MaxPool[T]) KeepIndices() {
+	if p.argmax == nil {
+		p.argmax = make([]int32, p.planes()*p.out)
+	}
+}
+
+// indicesOf returns the indices of planes [from, to), or nil if they aren't kept.
+func (p *MaxPool[T]) indicesOf(from, to int) []int32 {
+	if p.argmax == nil {
+		return nil
+	}
+	return p.argmax[from*p.out : to*p.out]
 }
 
 // Forward sets y to the largest value of each window. The first of equal values in reading order
@@ -28,10 +42,13 @@ func (p *MaxPool[T]) Forward(x, y []T) {
 func (p *MaxPool[T]) forwardShard(worker, shard int) {
 	from, to := p.planesOf(shard)
 	in, out := p.src[from*p.in:to*p.in], p.dst[from*p.out:to*p.out]
-	kernels[T]().maxPlanes(&p.windows, worker, in, out, p.argmax[from*p.out:to*p.out])
+	kernels[T]().maxPlanes(&p.windows, worker, in, out, p.indicesOf(from, to))
 }
 
-func maxPlanes[T Float](w *windows, _ int, x, y []T, at []int32) {
+// maxPlanes sets y to the largest value of each window of the planes, and at to its index in the
+// plane, or at may be nil.
+func maxPlanes[T Float](w *windows, worker int, x, y []T, at []int32) {
+	at = w.workspaces.of(worker).indices(at, len(y))
 	for i := range len(y) / w.out {
 		maxPlane(w, inputs(w, x, i), outputs(w, y, i), outputs(w, at, i))
 	}

@@ -159,6 +159,7 @@ func testMaxPool[T Float](t *testing.T) {
 			wantDx[o/s.outPlane()*s.inPlane()+int(wantAt[o])] += d
 		}
 		p := NewMaxPool[T](s)
+		p.KeepIndices()
 		y, dx := make([]T, s.outLen()), gaussian[T](3, s.inLen())
 		p.Forward(x, y)
 		p.Backward(dy, dx)
@@ -197,6 +198,7 @@ func testFirstNaN[T Float](t *testing.T) {
 func checkArgmax[T Float](t *testing.T, s PoolShape, x []T, want []int32) {
 	t.Helper()
 	p := NewMaxPool[T](s)
+	p.KeepIndices()
 	y := make([]T, s.outLen())
 	p.Forward(x, y)
 	assert.Equal(t, want, p.argmax)
@@ -210,6 +212,7 @@ func TestMaxPoolPaddingNeverWins(t *testing.T) {
 	s := poolShape(1, 1, 3, 3, 3, 3, 2, 2, 1, 1)
 	forEachISA(t, func(t *testing.T) {
 		p, y := NewMaxPool[float32](s), make([]float32, s.outLen())
+		p.KeepIndices()
 		p.Forward([]float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}, y)
 		assert.Equal(t, []float32{-1, -2, -4, -5}, y)
 		assert.Equal(t, []int32{0, 1, 3, 4}, p.argmax)
@@ -316,6 +319,7 @@ func TestPoolsAllocateNothing(t *testing.T) {
 	for name, s := range poolCases {
 		x, y, c := gaussian[float32](1, s.inLen()), make([]float32, s.outLen()), make([]float32, s.Channels)
 		m, a, u := NewMaxPool[float32](s), NewAvgPool[float32](s), NewSubsample[float32](s)
+		m.KeepIndices()
 		assert.Zero(t, allocations(func() {
 			m.Forward(x, y)
 			m.Backward(y, x)
@@ -333,6 +337,7 @@ func ExampleNewMaxPool() {
 	p := NewMaxPool[float32](PoolShape{
 		Batch: 1, Channels: 1, InHeight: 2, InWidth: 4, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2,
 	})
+	p.KeepIndices()
 	y, dx := make([]float32, 2), make([]float32, 8)
 	p.Forward([]float32{
 		1, 5, 2, 0,
@@ -410,6 +415,7 @@ func TestPoolingMemoryIsBoundedByPlane(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		m, a := NewMaxPool[float32](s), NewAvgPool[float32](s)
+		m.KeepIndices()
 		m.Forward(x, y)
 		assert.Equal(t, float32(1), y[0], "%+v", s)
 		m.Backward(y, dx)

@@ -72,6 +72,7 @@ func avx2Table() table[float32] {
 var poolAVX2 = vectorPool{
 	lanes: 8,
 	max2:  maxPool2AVX2, max3: maxPool3AVX2,
+	maxValues2: maxPoolValues2AVX2, maxValues3: maxPoolValues3AVX2,
 	maxTaps: maxTapsAVX2, maxRows: maxRowsAVX2, sumTaps: sumTapsAVX2, pickRows: pickRowsAVX2,
 	copyRows: copyRowsAVX2, transpose: transposeAVX2,
 }
@@ -162,6 +163,7 @@ func avx512Table() table[float32] {
 var poolAVX512 = vectorPool{
 	lanes: 16,
 	max2:  maxPool2AVX512, max3: maxPool3AVX512,
+	maxValues2: maxPoolValues2AVX512, maxValues3: maxPoolValues3AVX512,
 	maxTaps: maxTapsAVX512, maxRows: maxRowsAVX512, sumTaps: sumTapsAVX512, pickRows: pickRowsAVX512,
 	copyRows: copyRowsAVX512, transpose: transposeAVX512,
 }

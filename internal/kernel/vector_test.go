@@ -350,8 +350,12 @@ func (p *planeGrounds) check(t *rapid.T, w *windows) {
 	values := coarse(gaussian[float32](rapid.Uint64Range(1, 1000).Draw(t, "seed"), in))
 	lowest := rapid.IntRange(0, in).Draw(t, "of -Inf")
 	setAll(values[:lowest], float32(math.Inf(-1)))
-	for i := 5; i < len(values); i += 13 {
+	every := rapid.SampledFrom([]int{13, 101, 1 << 20}).Draw(t, "NaNs apart")
+	for i := 5; i < len(values); i += every {
 		values[i] = float32(math.NaN())
+	}
+	for i := 2; i < len(values); i += 7 {
+		values[i] = float32(math.Copysign(0, float64(i%2)-0.5))
 	}
 	x, y := p[0].put(values), p[1].put(make([]float32, out))
 	at := words(p[2].put(make([]float32, out)))
@@ -362,6 +366,11 @@ func (p *planeGrounds) check(t *rapid.T, w *windows) {
 	k.maxPlanes(w, 0, x, y, at)
 	require.Equal(t, bitsOf(wantY), bitsOf(y))
 	require.Equal(t, wantAt, at)
+	for _, table := range []*table[float32]{&portable, k} {
+		setAll(y, 0)
+		table.maxPlanes(w, 0, x, y, nil)
+		require.Equal(t, bitsOf(wantY), bitsOf(y), "without indices")
+	}
 
 	portable.maxBackwardPlanes(w, wantAt, y, wantDx)
 	k.maxBackwardPlanes(w, at, y, dx)

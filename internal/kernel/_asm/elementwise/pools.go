@@ -14,6 +14,8 @@ func pools() {
 	for _, s := range []*simd{avx2, avx512} {
 		maxPool(s, 2)
 		maxPool(s, 3)
+		maxPoolValues(s, 2)
+		maxPoolValues(s, 3)
 		taps(s)
 	}
 	splitRows()
@@ -283,6 +285,111 @@ func maxPool(s *simd, kernel int) {
 		g.out.store(g.inOrder(c.best), g.result(y))
 		g.out.store(g.inOrder(c.where), g.result(at))
 	})
+}
+
+// maxPoolValues takes maxima by VMAXPS, which keeps the best of equal values and of a NaN and a
+// number, but drops a NaN that comes later. If any value is NaN it takes the vector's windows again.
+func maxPoolValues(s *simd, kernel int) {
+	TEXT(fmt.Sprintf("maxPoolValues%d%s", kernel, s.name), NOSPLIT, "func(rows, cols, width int, x, y *float32)")
+	Pragma("noescape")
+	doc(fmt.Sprintf("maxPoolValues%d%s is maxPool%d%s without indices.", kernel, s.name, kernel, s.name))
+	g := newGrid(s, "x")
+	y := Load(Param("y"), GP64())
+	turns := 0
+	g.walk(func() {
+		turns++
+		nan, done := fmt.Sprintf("nan%d", turns), fmt.Sprintf("stored%d", turns)
+		var best, last vec
+		u := newNaNs(s)
+		g.eachTap(kernel, func(v vec) {
+			if best == nil {
+				best, last = s.copy(v), v
+				return
+			}
+			VMAXPS(best, v, best)
+			if last == nil {
+				last = v
+				return
+			}
+			u.compare(last, v)
+			last = nil
+		})
+		if last != nil {
+			u.compare(last, last)
+		}
+		u.jumpIfAny(nan)
+		g.out.store(g.inOrder(best), g.result(y))
+		JMP(LabelRef(done))
+		Label(nan)
+		c := contest{s: s}
+		g.eachTap(kernel, func(v vec) {
+			if c.best == nil {
+				c.best = s.copy(v)
+				c.openWithBest()
+				return
+			}
+			c.challengeForValue(v)
+		})
+		g.out.store(g.inOrder(c.best), g.result(y))
+		Label(done)
+	})
+}
+
+// eachTap loads the taps of a vector of windows in reading order.
+func (g *grid) eachTap(kernel int, do func(v vec)) {
+	row := g.input()
+	for kh := range kernel {
+		even, odd := g.columns(Mem{Base: row})
+		do(even)
+		do(odd)
+		if kernel == 3 {
+			_, next := g.columns(Mem{Base: row, Disp: 4})
+			do(next)
+		}
+		if kh < kernel-1 {
+			LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
+		}
+	}
+}
+
+// nans collects whether any compared values are NaN.
+type nans struct {
+	s   *simd
+	any vec // AVX2; AVX-512 has K6
+}
+
+func newNaNs(s *simd) nans {
+	u := nans{s: s}
+	if s == avx512 {
+		KXORW(reg.K6, reg.K6, reg.K6)
+		return u
+	}
+	u.any = s.vec()
+	VXORPS(u.any, u.any, u.any)
+	return u
+}
+
+func (u nans) compare(a, b vec) {
+	if u.s == avx512 {
+		VCMPPS(Imm(unordered), a, b, reg.K7)
+		KORW(reg.K7, reg.K6, reg.K6)
+		return
+	}
+	pair := u.s.vec()
+	VCMPPS(Imm(unordered), a, b, pair)
+	VORPS(pair, u.any, u.any)
+}
+
+func (u nans) jumpIfAny(label string) {
+	if u.s == avx512 {
+		KORTESTW(reg.K6, reg.K6)
+		JNE(LabelRef(label))
+		return
+	}
+	bits := GP32()
+	VMOVMSKPS(u.any, bits)
+	TESTL(bits, bits)
+	JNE(LabelRef(label))
 }
 
 // maxPoolBackward compares the index of each element with its window's maximum, so it writes every

@@ -166,8 +166,13 @@ func (c contest) challenge(v vec, replaceMasked func(mask reg.Register), index f
 	VCMPPS(Imm(ordered), c.best, c.best, number)
 	VANDPS(number, above, above)
 	VBLENDVPS(above, v, c.best, c.best)
-	VBLENDVPS(above, index(), c.where, c.where)
+	if index != nil {
+		VBLENDVPS(above, index(), c.where, c.where)
+	}
 }
+
+// challengeForValue is challenge if nobody asks for the index.
+func (c contest) challengeForValue(v vec) { c.challenge(v, func(reg.Register) {}, nil) }
 
 func (c contest) challengeAt(v, index vec) {
 	c.challenge(v, func(mask reg.Register) { VMOVDQA32(index, mask, c.where) }, func() vec { return index })
