@@ -3,7 +3,8 @@ package kernel
 const (
 	imageShards = 16  // with fewer images × groups than this, a shard may be a part of an image
 	partShards  = 16  // shards in an image and group then, by pixels and by tiles of weights
-	pixelBlock  = 256 // pixels in a shard and in a panel: their operands stay in L2 while the tiles of weights pass
+	pixelBlock  = 256 // most pixels in a shard and in a panel: their operands stay in L2 while the tiles of weights pass
+	leastPixels = 64  // least pixels of a shard, if the pixels are divided for the workers
 	patchShards = 16  // shards that pack an image by im2col
 	passBlock   = 8   // channels that a shard hands to the epilogue
 	rowsBlock   = 512 // pixels of the batch up to which packing a row-major A costs more than it gains
@@ -24,7 +25,6 @@ type correlation[T Float] struct {
 	tiles            []rowTile
 	depth            int
 	inRows           bool // weights are read where they lie, row-major, and packTile isn't called
-	tileParts        int  // parts that the tiles are cut into where a shard is a part of an image
 
 	dotTail int // last pixels of an image that are computed as dot products; see lastPixels
 
@@ -46,6 +46,8 @@ type correlation[T Float] struct {
 
 	x, w, bias, y []T // of the running call
 	image, group  int // that several shards share now
+	parts         int // of the tiles, in such shards
+	blocks        int // of its pixels
 
 	pack, whole, im2colPart, mulPart, passPart func(worker, shard int)
 }
@@ -63,7 +65,6 @@ func newCorrelation[T Float](e *engine[T], batch, groups, m int, im *im2col) *co
 		e: e, batch: batch, groups: groups, m: m, k: len(im.offsets), pixels: im.outH * im.outW, im: im,
 		tiles: tileRows(m, e.rows), depth: depthOf(len(im.offsets)),
 	}
-	c.tileParts = min(len(c.tiles), ceilDiv(partShards, ceilDiv(c.pixels, pixelBlock)))
 	c.pack, c.whole = c.packShard, c.imageShard
 	c.im2colPart, c.mulPart, c.passPart = c.im2colShard, c.partShard, c.passShard
 	return c
@@ -139,10 +140,30 @@ func (c *correlation[T]) runParts(work int64) {
 	if c.packs() {
 		parallelAbove(parallelWork, work, min(patchShards, c.im.channels), c.im2colPart)
 	}
-	parallelAbove(parallelWork, work, ceilDiv(c.pixels, pixelBlock)*c.tileParts, c.mulPart)
+	c.blocks = pixelBlocks(c.pixels)
+	c.parts = min(len(c.tiles), ceilDiv(partShards, c.blocks))
+	parallelAbove(parallelWork, work, c.blocks*c.parts, c.mulPart)
 	if c.epilogue != nil {
 		parallelAbove(parallelWork, work, ceilDiv(c.m, passBlock), c.passPart)
 	}
+}
+
+// pixelBlocks returns how many blocks an image's pixels are cut into for several shards: as many as the
+// workers divide evenly, if these are large enough.
+func pixelBlocks(pixels int) int {
+	n := ceilDiv(pixels, pixelBlock)
+	if even := ceilDiv(n, Workers()) * Workers(); even*leastPixels <= pixels {
+		return even
+	}
+	return n
+}
+
+// blockStart returns the first pixel of a block: the blocks hold whole panels of the engine.
+func (c *correlation[T]) blockStart(block int) int {
+	if block == c.blocks {
+		return c.pixels
+	}
+	return (block*c.pixels/c.blocks + c.e.cols/2) / c.e.cols * c.e.cols
 }
 
 func (c *correlation[T]) packShard(_, shard int) {
@@ -221,11 +242,11 @@ func (c *correlation[T]) im2colShard(worker, shard int) {
 
 // partShard multiplies a part of the tiles with a block of pixels.
 func (c *correlation[T]) partShard(worker, shard int) {
-	part, first := shard%c.tileParts, shard/c.tileParts*pixelBlock
-	if blocks := ceilDiv(c.pixels, pixelBlock); c.m > c.k {
-		part, first = shard/blocks, shard%blocks*pixelBlock
+	part, block := shard%c.parts, shard/c.parts
+	if c.m > c.k {
+		part, block = shard/c.blocks, shard%c.blocks
 	}
-	tiles := c.tiles[part*len(c.tiles)/c.tileParts : (part+1)*len(c.tiles)/c.tileParts]
+	tiles := c.tiles[part*len(c.tiles)/c.parts : (part+1)*len(c.tiles)/c.parts]
 	s := c.images.of(worker)
 	y, patches := c.result, c.patches
 	if c.epilogue == nil {
@@ -234,7 +255,7 @@ func (c *correlation[T]) partShard(worker, shard int) {
 	if !c.packs() {
 		patches = c.source(c.image, c.group)
 	}
-	c.multiply(s, patches, tiles, c.group, first, min(first+pixelBlock, c.pixels), y)
+	c.multiply(s, patches, tiles, c.group, c.blockStart(block), c.blockStart(block+1), y)
 }
 
 func (c *correlation[T]) passShard(worker, shard int) {

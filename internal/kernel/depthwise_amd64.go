@@ -2,6 +2,10 @@
 
 package kernel
 
+// depthwiseWork is parallelWork for depthwise convolutions, whose multiply-adds take eight times as
+// long as a product's.
+const depthwiseWork = parallelWork / 8
+
 // vectorChannels is the assembly for depthwise convolutions in one instruction set.
 type vectorChannels struct {
 	pool          *vectorPool
@@ -107,7 +111,7 @@ func (c *channelConv) blockOf(shard int) (first, n int) {
 func (c *channelConv) forward(x, w, bias, y []float32, limits Limits[float32], epilogue planesFunc[float32]) {
 	c.x, c.w, c.bias, c.y, c.epilogue = x, w, bias, y, epilogue
 	c.least, c.most = limits.bounds()
-	parallelAbove(parallelWork, c.work, c.Batch*c.blocks(), c.forwardBlock)
+	parallelAbove(depthwiseWork, c.work, c.Batch*c.blocks(), c.forwardBlock)
 	c.x, c.w, c.bias, c.y, c.epilogue = nil, nil, nil, nil, nil
 }
 
@@ -213,7 +217,7 @@ func (c *channelConv) backwardData(w, dy, dx []float32, prologue planesFunc[floa
 		c.planPhases()
 	}
 	c.w, c.y, c.dx, c.prologue = w, dy, dx, prologue
-	parallelAbove(parallelWork, c.work, c.Batch*c.blocks(), c.dataBlock)
+	parallelAbove(depthwiseWork, c.work, c.Batch*c.blocks(), c.dataBlock)
 	c.w, c.y, c.dx, c.prologue = nil, nil, nil, nil
 }
 
@@ -289,7 +293,7 @@ func (c *channelConv) backwardWeights(
 		c.trees = subtrees(from, to, maxLeaves)
 	}
 	c.parts = grow(c.parts, (len(c.trees)-1)*c.Channels*c.m*c.taps)
-	parallelAbove(parallelWork, c.work, c.blocks(), c.weightsBlock)
+	parallelAbove(depthwiseWork, c.work, c.blocks(), c.weightsBlock)
 	if p != nil {
 		c.whole.complete(p, c.treeSums, dw[:c.Channels*c.m*c.taps])
 	}
