@@ -324,14 +324,18 @@ func (c *correlation[T]) multiplyTail(s *imageScratch[T], columns, y []T, n int)
 	c.e.mul(&s.p)
 }
 
-// Up to mostDots last pixels are faster as dot products, of at least leastDots terms.
-const mostDots, leastDots = 2, 128
+const (
+	mostDots      = 2   // most last pixels that are faster as dot products
+	mostDotPlane  = 128 // pixels of an image from which they matter little
+	leastDotTerms = 128 // fewest terms of such a product
+)
 
-// planLastPixels makes the last pixels of an image dot products if they would fill little of a
+// planLastPixels makes the last pixels of a small image dot products if they would fill little of a
 // vector, which costs as much as a full one. The weights must be row-major.
 func (c *correlation[T]) planLastPixels() {
 	tail := c.pixels % c.e.lane
-	if c.im.identity && tail <= min(mostDots, c.e.dotTile) && c.pixels > c.e.lane && c.k >= leastDots {
+	small := c.pixels > c.e.lane && c.pixels < mostDotPlane
+	if c.im.identity && small && tail <= min(mostDots, c.e.dotTile) && c.k >= leastDotTerms {
 		c.dotTail = tail
 		for i := range tail {
 			c.tailColumns = append(c.tailColumns, int32(i*c.k))

@@ -134,6 +134,12 @@ var convShapes = map[string]ConvShape{
 	"1x1, many channels": {
 		Batch: 2, InChannels: 40, InHeight: 7, InWidth: 7, OutChannels: 34, KernelH: 1, KernelW: 1, Groups: 2,
 	},
+	"1x1, a pixel over whole vectors": {
+		Batch: 3, InChannels: 150, InHeight: 7, InWidth: 7, OutChannels: 37, KernelH: 1, KernelW: 1,
+	},
+	"1x1, two pixels over whole vectors": {
+		Batch: 2, InChannels: 270, InHeight: 5, InWidth: 10, OutChannels: 24, KernelH: 1, KernelW: 1, Groups: 2,
+	},
 	"1x1, sum in blocks": {
 		Batch: 1, InChannels: 1100, InHeight: 5, InWidth: 9, OutChannels: 5, KernelH: 1, KernelW: 1,
 	},
@@ -374,6 +380,7 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 			StrideW: 2, PadBottom: 1, Groups: 37,
 		},
 		{Batch: 2, InChannels: 64, InHeight: 15, InWidth: 15, OutChannels: 96, KernelH: 1, KernelW: 1},
+		{Batch: 4, InChannels: 150, InHeight: 7, InWidth: 7, OutChannels: 96, KernelH: 1, KernelW: 1},
 		{ // three or four images are shards, the others are cut into parts
 			Batch: 5, InChannels: 20, InHeight: 25, InWidth: 25, OutChannels: 24, KernelH: 3, KernelW: 3, StrideH: 2,
 			StrideW: 2, PadTop: 1,
@@ -387,6 +394,14 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 		forEachISA(t, func(t *testing.T) {
 			var want [][]float32
 			withWorkers(t, 1, func() { want = convPasses(s, x, w, bias, dy) })
+			one := s
+			one.Batch = 1
+			for i := range s.Batch {
+				ix, iy := nx/s.Batch, ny/s.Batch
+				alone := convPasses(one, x[i*ix:][:ix], w, bias, dy[i*iy:][:iy])
+				require.Equal(t, want[0][i*iy:][:iy], alone[0], "y of image %d alone", i)
+				require.Equal(t, want[1][i*ix:][:ix], alone[1], "dx of image %d alone", i)
+			}
 			for _, workers := range []int{2, 3, 7} {
 				withWorkers(
 					t, workers, func() { require.Equal(t, want, convPasses(s, x, w, bias, dy), "%d workers", workers) },

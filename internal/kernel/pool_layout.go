@@ -219,7 +219,7 @@ func (w *windows) rowsOf(from, to int) (first int, s PoolShape) {
 	s = w.PoolShape
 	first = from*s.StrideH - s.PadTop
 	end := (to-1)*s.StrideH - s.PadTop + (s.KernelH-1)*s.DilationH + 1
-	s.PadTop, s.PadBottom, s.Ceil = max(0, -first), max(0, end-w.InHeight), false
+	s.PadTop, s.PadBottom = max(0, -first), max(0, end-w.InHeight)
 	first = max(0, first)
 	s.InHeight = min(end, w.InHeight) - first
 	return first, s
