@@ -18,7 +18,7 @@ type Aliasing struct {
 
 	View bool // the result equals the operand in InPlace, so both may share memory while both are read
 
-	// Joined: the result is its operands one after another, so each may lie in its part of the result.
+	// Joined: the result is its operands one after another, so each may lie in its part of it.
 	Joined bool
 }
 

@@ -10,9 +10,9 @@ import (
 	"convgraph/internal/kernel"
 )
 
-// Lent is a value with a tensor's shape whose elements lie in other memory, which may change from one
-// run of an op to the next. So an op of this package reads an array of the caller's without a copy
-// of it; one of gorgonia's would read the tensor's own elements.
+// Lent is a value with a tensor's shape whose elements lie in other memory, which may change from
+// one run of an op to the next. So an op of this package reads an array of the caller's without a
+// copy of it; one of gorgonia's would read the tensor's own elements.
 type Lent struct {
 	*tensor.Dense
 	Values []float32

@@ -3,7 +3,7 @@ package kernel
 const (
 	imageShards = 16  // with fewer images × groups than this, a shard may be a part of an image
 	partShards  = 16  // shards in an image and group then, by pixels and by tiles of weights
-	pixelBlock  = 256 // most pixels in a shard and in a panel: their operands stay in L2 while the tiles of weights pass
+	pixelBlock  = 256 // most pixels in a shard and in a panel: their operands stay in L2 while the weights pass
 	leastPixels = 64  // least pixels of a shard, if the pixels are divided for the workers
 	patchShards = 16  // shards that pack an image by im2col
 	passBlock   = 8   // channels that a shard hands to the epilogue
@@ -148,8 +148,8 @@ func (c *correlation[T]) runParts(work int64) {
 	}
 }
 
-// pixelBlocks returns how many blocks an image's pixels are cut into for several shards: as many as the
-// workers divide evenly, if these are large enough.
+// pixelBlocks returns how many blocks an image's pixels are cut into for several shards: as many as
+// the workers divide evenly, if these are large enough.
 func pixelBlocks(pixels int) int {
 	n := ceilDiv(pixels, pixelBlock)
 	if even := ceilDiv(n, Workers()) * Workers(); even*leastPixels <= pixels {
@@ -343,8 +343,8 @@ func (c *correlation[T]) planLastPixels() {
 	}
 }
 
-// lastPixels computes some tiles of weights for the last pixels of an image and group: patches and y
-// begin at the first of these. Each is a dot product of a row of weights and a column of L.
+// lastPixels computes some tiles of weights for the last pixels of an image and group: patches and
+// y begin at the first of these. Each is a dot product of a row of weights and a column of L.
 func (c *correlation[T]) lastPixels(s *imageScratch[T], patches []T, tiles []rowTile, group int, y []T) {
 	n := c.dotTail
 	s.columns = grow(s.columns, n*c.k)

@@ -346,7 +346,8 @@ func (c *channelConv) sumLeaf(worker, leaf, first, n int, dw []float32) {
 			kernels[float32]().rowSums(operands[float32]{a: dy, sums: sums, unit: c.out})
 		}
 		for i := range n {
-			c.addDots(c.lay(worker, &c.windows, inputs(&c.windows, c.x, image*c.Channels+first+i)), dy[i*c.m*c.out:], s.lanes[i*size:][:size])
+			laid := c.lay(worker, &c.windows, inputs(&c.windows, c.x, image*c.Channels+first+i))
+			c.addDots(laid, dy[i*c.m*c.out:], s.lanes[i*size:][:size])
 		}
 	}
 	c.laneSums(s.lanes, dw)

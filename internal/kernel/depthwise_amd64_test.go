@@ -77,8 +77,8 @@ func TestWeighPlaneIsChosenByShape(t *testing.T) {
 	})
 }
 
-// TestRowBands compares the bands of large planes with whole planes, to the bit, on memory that ends
-// or begins at a protected page.
+// TestRowBands compares the bands of large planes with whole planes, to the bit, on memory that
+// ends or begins at a protected page.
 func TestRowBands(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		if active == isaGeneric {

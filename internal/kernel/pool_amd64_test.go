@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMaxPoolBands compares the bands of large planes with the portable code, on memory that ends at a
-// protected page.
+// TestMaxPoolBands compares the bands of large planes with the portable code, on memory that ends
+// at a protected page.
 func TestMaxPoolBands(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		if active == isaGeneric {
@@ -24,7 +24,10 @@ func TestMaxPoolBands(t *testing.T) {
 			},
 			{InHeight: 150, InWidth: 83, KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2, Ceil: true, PadTop: 1},
 			{InHeight: 91, InWidth: 170, KernelH: 5, KernelW: 3, StrideH: 3, StrideW: 2, Ceil: true, PadLeft: 1},
-			{InHeight: 100, InWidth: 90, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1},
+			{
+				InHeight: 100, InWidth: 90, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadBottom: 1,
+				PadLeft: 1,
+			},
 			{InHeight: 130, InWidth: 100, KernelH: 3, KernelW: 2, StrideH: 1, StrideW: 1, DilationH: 2, PadRight: 1},
 		} {
 			s.Batch, s.Channels = 1, 2

@@ -176,8 +176,8 @@ const (
 	bandRows    = 4       // the rows of results of a band are a multiple: the kernels compute as many at once
 )
 
-// cut cuts the rows of results into bands, or not, if the plane's layout is small. Bands of one shape
-// share their windows.
+// cut cuts the rows of results into bands, or not, if the plane's layout is small. Bands of one
+// shape share their windows.
 func (w windows) cut() (bands []rowBand) {
 	rows, step := len(w.rows), w.bandStep()
 	if step >= rows {
@@ -199,8 +199,8 @@ func (w windows) cut() (bands []rowBand) {
 	return bands
 }
 
-// bandStep returns the rows of results of a band. Neighboring bands lay out some rows of x twice; it
-// doesn't cut where these are many.
+// bandStep returns the rows of results of a band. Neighboring bands lay out some rows of x twice;
+// it doesn't cut where these are many.
 func (w *windows) bandStep() int {
 	l, rows := w.layout(), len(w.rows)
 	if l.identity || l.rows*l.rowSize <= planeLayout {
@@ -213,8 +213,8 @@ func (w *windows) bandStep() int {
 	return step
 }
 
-// rowsOf returns the first row of x that rows [from, to) of the results need, and the shape of these
-// rows' windows.
+// rowsOf returns the first row of x that rows [from, to) of the results need, and the shape of
+// these rows' windows.
 func (w *windows) rowsOf(from, to int) (first int, s PoolShape) {
 	s = w.PoolShape
 	first = from*s.StrideH - s.PadTop

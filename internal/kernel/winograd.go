@@ -514,8 +514,8 @@ func (c *winograd[T]) multiplyByFilters(
 	}
 }
 
-// multiplyFewTiles adds the products of channels [k0, k0+kc), where vectors hold filters, by a kernel
-// that transforms the filters, too: they are read once, and their points would be four times as many.
+// multiplyFewTiles adds the products of channels [k0, k0+kc), where vectors hold filters, by a
+// kernel that transforms the filters, too: they are read once, and have four times as many points.
 func (c *winograd[T]) multiplyFewTiles(
 	s *winogradScratch[T], group, row int, columns []rowTile, packed []T, k0, kc int,
 ) {

@@ -330,8 +330,8 @@ func TestWinogradTransforms(t *testing.T) {
 	})
 }
 
-// TestWinogradFewTiles compares the kernel for few tiles with the transform of all filters and their
-// products, to the bit, on memory that ends at a protected page.
+// TestWinogradFewTiles compares the kernel for few tiles with the transform of all filters and
+// their products, to the bit, on memory that ends at a protected page.
 func TestWinogradFewTiles(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		e, r := engineFor[float32](), newRand(26)

@@ -73,9 +73,12 @@ type tileFilters[T Float] struct {
 }
 
 // fewTiles multiplies the points of filters, as tileFilters makes them, with those of tiles, a
-// multiple of fewTogether: sums[(6i+j)·sumPoint + t·sumTile + f] = Σ_c (G·g·Gᵀ)[i,j] · input[(6i+j)·point
-// + c·tiles + t] for a whole vector of filters f. If it continues, the sums begin at the old ones. The
-// filters' points aren't kept. temp has fewTemp elements for each lane.
+// multiple of fewTogether, for a whole vector of filters f:
+//
+//	sums[(6i+j)·sumPoint + t·sumTile + f] = Σ_c (G·g·Gᵀ)[i,j] · input[(6i+j)·point + c·tiles + t]
+//
+// If it continues, the sums begin at the old ones. The filters' points aren't kept. temp has
+// fewTemp elements for each lane.
 type fewTiles[T Float] struct {
 	filters           tileFilters[T] // without dst, point and temp
 	input             []T

@@ -287,8 +287,8 @@ func maxPool(s *simd, kernel int) {
 	})
 }
 
-// maxPoolValues takes maxima by VMAXPS, which keeps the best of equal values and of a NaN and a
-// number, but drops a NaN that comes later. If any value is NaN it takes the vector's windows again.
+// maxPoolValues takes maxima by VMAXPS, which keeps the best of equal values and a NaN that it has,
+// but drops a NaN that comes later. If any value is NaN it takes the vector's windows again.
 func maxPoolValues(s *simd, kernel int) {
 	TEXT(fmt.Sprintf("maxPoolValues%d%s", kernel, s.name), NOSPLIT, "func(rows, cols, width int, x, y *float32)")
 	Pragma("noescape")
