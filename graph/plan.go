@@ -20,8 +20,8 @@ import (
 // time (greedy by size: Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net
 // Inference").
 //
-// What a concatenation of one image joins lies in its result, and nothing is copied, unless the
-// arena would be larger: the buffer is needed from the first of these results on.
+// The operands of a concatenation of one image lie in its result, so that nothing is copied, unless
+// the arena would be larger: such a buffer is needed from the first of these operands on.
 //
 // Scalars, results of gorgonia's own ops and what those read stay outside: gorgonia's ops may write
 // into their operands or return them.
@@ -93,8 +93,8 @@ func planWith(order, kept G.Nodes, join bool) *plan {
 	return p
 }
 
-// moveInto moves the buffers of operands into that of their concatenation. One that an operand
-// shares with others of its kind stays where it is.
+// moveInto moves the buffers of operands into that of their concatenation. An operand that is only
+// a part of its buffer, because another concatenation holds it, stays there and is copied.
 func (p *plan) moveInto(b *buffer, operands G.Nodes) {
 	first := 0
 	for _, c := range operands {
