@@ -1,13 +1,14 @@
 package kernel
 
 const (
-	imageShards = 16  // with fewer images × groups than this, a shard may be a part of an image
-	partShards  = 16  // shards in an image and group then, by pixels and by tiles of weights
-	pixelBlock  = 256 // most pixels in a shard and in a panel: their operands stay in L2 while the weights pass
-	leastPixels = 64  // least pixels of a shard, if the pixels are divided for the workers
-	patchShards = 16  // shards that pack an image by im2col
-	passBlock   = 8   // channels that a shard hands to the epilogue
-	rowsBlock   = 512 // pixels of the batch up to which packing a row-major A costs more than it gains
+	imageShards = 16      // with fewer images × groups than this, a shard may be a part of an image
+	partShards  = 16      // shards in an image and group then, by pixels and by tiles of weights
+	pixelBlock  = 256     // most pixels in a shard and in a panel: their operands stay in L2 while the weights pass
+	leastPixels = 64      // least pixels of a shard, if the pixels are divided for the workers
+	portionSize = 1 << 17 // most elements of a portion's results, if it has several tiles
+	patchShards = 16      // shards that pack an image by im2col
+	passBlock   = 8       // channels that a shard hands to the epilogue
+	rowsBlock   = 512     // pixels of the batch up to which packing a row-major A costs more than it gains
 )
 
 // correlation is a planned product of packed weights with packed images. For each image n and group
@@ -23,6 +24,7 @@ type correlation[T Float] struct {
 	k, pixels        int
 	im               *im2col
 	tiles            []rowTile
+	portions         []portion // of the tiles
 	depth            int
 	inRows           bool // weights are read where they lie, row-major, and packTile isn't called
 
@@ -52,6 +54,26 @@ type correlation[T Float] struct {
 	pack, whole, im2colPart, mulPart, passPart func(worker, shard int)
 }
 
+// portion is some tiles of weights, from row first on, which their rows count from. Their results
+// stay in L2 until the epilogue takes them.
+type portion struct {
+	first, rows int
+	tiles       []rowTile
+}
+
+func portionsOf(tiles []rowTile, pixels int) (portions []portion) {
+	for _, t := range tiles {
+		last := len(portions) - 1
+		if last < 0 || (portions[last].rows+t.rows)*pixels > portionSize {
+			portions, last = append(portions, portion{first: t.row}), last+1
+		}
+		p := &portions[last]
+		p.tiles = append(p.tiles, rowTile{t.row - p.first, t.rows})
+		p.rows += t.rows
+	}
+	return portions
+}
+
 type imageScratch[T Float] struct {
 	patches, sorted, planes, result []T
 	tail                            []T // copy of a panel's last columns in x, beyond which nothing may be read
@@ -65,6 +87,7 @@ func newCorrelation[T Float](e *engine[T], batch, groups, m int, im *im2col) *co
 		e: e, batch: batch, groups: groups, m: m, k: len(im.offsets), pixels: im.outH * im.outW, im: im,
 		tiles: tileRows(m, e.rows), depth: depthOf(len(im.offsets)),
 	}
+	c.portions = portionsOf(c.tiles, c.pixels)
 	c.pack, c.whole = c.packShard, c.imageShard
 	c.im2colPart, c.mulPart, c.passPart = c.im2colShard, c.partShard, c.passShard
 	return c
@@ -199,11 +222,13 @@ func (c *correlation[T]) imageShard(worker, shard int) {
 	s := c.images.of(worker)
 	patches := c.packImage(worker, s, image, group)
 	if c.epilogue == nil {
-		c.multiply(s, patches, c.tiles, group, 0, c.pixels, c.target(image, group))
+		c.multiply(s, patches, c.tiles, group*c.m, 0, c.pixels, c.target(image, group))
 	} else {
-		s.result = grow(s.result, c.m*c.pixels)
-		c.multiply(s, patches, c.tiles, group, 0, c.pixels, s.result)
-		c.epilogue(worker, image, group*c.m, c.m, s.result)
+		for _, part := range c.portions {
+			s.result = grow(s.result, part.rows*c.pixels)
+			c.multiply(s, patches, part.tiles, group*c.m+part.first, 0, c.pixels, s.result)
+			c.epilogue(worker, image, group*c.m+part.first, part.rows, s.result)
+		}
 	}
 }
 
@@ -255,7 +280,7 @@ func (c *correlation[T]) partShard(worker, shard int) {
 	if !c.packs() {
 		patches = c.source(c.image, c.group)
 	}
-	c.multiply(s, patches, tiles, c.group, c.blockStart(block), c.blockStart(block+1), y)
+	c.multiply(s, patches, tiles, c.group*c.m, c.blockStart(block), c.blockStart(block+1), y)
 }
 
 func (c *correlation[T]) passShard(worker, shard int) {
@@ -264,22 +289,23 @@ func (c *correlation[T]) passShard(worker, shard int) {
 	c.epilogue(worker, c.image, c.group*c.m+first, n, c.result[first*c.pixels:][:n*c.pixels])
 }
 
-// multiply computes some tiles of weights for pixels [first, end) of an image and group. y is its
-// result. The last pixels, if they don't fill a vector, are computed in one that overlaps the one
-// before; their sums must then be complete, as a second block of k would add to them twice.
-func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTile, group, first, end int, y []T) {
+// multiply computes some tiles of weights, whose rows count from the given one of all groups, for
+// pixels [first, end) of an image and group. y begins at that row of its result. The last pixels,
+// if they don't fill a vector, are computed in one that overlaps the one before; their sums must
+// then be complete, as a second block of k would add to them twice.
+func (c *correlation[T]) multiply(s *imageScratch[T], patches []T, tiles []rowTile, row, first, end int, y []T) {
 	var bias []T
 	if c.bias != nil {
-		bias = c.bias[group*c.m:][:c.m]
+		bias = c.bias[row:]
 	}
 	if end == c.pixels && c.dotTail > 0 {
 		end -= c.dotTail
-		c.lastPixels(s, patches[end:], tiles, group, y[end:])
+		c.lastPixels(s, patches[end:], tiles, row, y[end:])
 	}
 	for k0 := 0; k0 < c.k; k0 += c.depth {
 		kc := min(c.depth, c.k-k0)
 		s.p = panel[T]{
-			tiles: tiles, a: c.packed[group*c.m*c.k:], k: c.k, k0: k0, kc: kc, offsets: c.im.offsets[k0:],
+			tiles: tiles, a: c.packed[row*c.k:], k: c.k, k0: k0, kc: kc, offsets: c.im.offsets[k0:],
 			ldc:        c.pixels,
 			accumulate: k0 > 0,
 		}
@@ -343,9 +369,9 @@ func (c *correlation[T]) planLastPixels() {
 	}
 }
 
-// lastPixels computes some tiles of weights for the last pixels of an image and group: patches and
-// y begin at the first of these. Each is a dot product of a row of weights and a column of L.
-func (c *correlation[T]) lastPixels(s *imageScratch[T], patches []T, tiles []rowTile, group int, y []T) {
+// lastPixels is multiply for the last pixels of an image and group: patches and y begin at the
+// first of these. Each is a dot product of a row of weights and a column of L.
+func (c *correlation[T]) lastPixels(s *imageScratch[T], patches []T, tiles []rowTile, row int, y []T) {
 	n := c.dotTail
 	s.columns = grow(s.columns, n*c.k)
 	c.e.transpose(transpose[T]{rows: c.k, cols: n, src: patches, srcStride: c.pixels, dst: s.columns, dstStride: c.k})
@@ -353,20 +379,20 @@ func (c *correlation[T]) lastPixels(s *imageScratch[T], patches []T, tiles []row
 	rows := last.row + last.rows - first
 	s.lanes, s.sums = grow(s.lanes, rows*n*c.e.dotLanes), grow(s.sums, rows*n)
 	clear(s.lanes)
-	weights := c.w[(group*c.m+first)*c.k:]
+	weights := c.w[(row+first)*c.k:]
 	s.d = dots[T]{n: c.k, aStride: c.k, b: s.columns, offsets: c.tailColumns, images: 1, accStride: n * c.e.dotLanes}
-	for row := 0; row < rows; row += c.e.dotTile {
-		s.d.rows, s.d.a, s.d.acc = min(c.e.dotTile, rows-row), weights[row*c.k:], s.lanes[row*s.d.accStride:]
+	for i := 0; i < rows; i += c.e.dotTile {
+		s.d.rows, s.d.a, s.d.acc = min(c.e.dotTile, rows-i), weights[i*c.k:], s.lanes[i*s.d.accStride:]
 		c.e.dot(&s.d)
 	}
 	s.d = dots[T]{} // drops the weights
 	c.e.laneSums(s.lanes, s.sums)
 	least, most := c.limits.bounds()
 	for i, v := range s.sums {
-		row := first + i/n
+		at := first + i/n
 		if c.bias != nil {
-			v += c.bias[group*c.m+row]
+			v += c.bias[row+at]
 		}
-		y[row*c.pixels+i%n] = min(max(v, least), most)
+		y[at*c.pixels+i%n] = min(max(v, least), most)
 	}
 }

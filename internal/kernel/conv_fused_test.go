@@ -78,6 +78,11 @@ func TestConvReLUPoolMatchesItsParts(t *testing.T) {
 			Batch: 3, InChannels: 38, InHeight: 13, InWidth: 14, OutChannels: 66, KernelH: 3, KernelW: 3, PadTop: 1,
 			PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
 		}, overlapping},
+		// several portions of each image's and group's results
+		{ConvShape{
+			Batch: 4, InChannels: 4, InHeight: 70, InWidth: 90, OutChannels: 74, KernelH: 3, KernelW: 3, StrideW: 1,
+			StrideH: 1, PadTop: 1, Groups: 2,
+		}, overlapping},
 		// several blocks of channels
 		{ConvShape{Batch: 2, InChannels: 70, InHeight: 9, InWidth: 9, OutChannels: 20, KernelH: 3, KernelW: 3}, half},
 	}

@@ -2,8 +2,8 @@
 
 package kernel
 
-// depthwiseWork is parallelWork for depthwise convolutions, whose multiply-adds take more than eight
-// times as long as a product's.
+// depthwiseWork is parallelWork for depthwise convolutions, whose multiply-adds take more than
+// eight times as long as a product's.
 const depthwiseWork = parallelWork / 8
 
 // vectorChannels is the assembly for depthwise convolutions in one instruction set.
