@@ -170,16 +170,20 @@ func (m *Model) forward(images *tensor.Dense, n int, layers bool, use func(p *pr
 func (m *Model) forwardBatch(
 	p *predictor, images *tensor.Dense, first int, use func(p *predictor, first int) error,
 ) error {
-	size := m.spec.Input.TotalSize()
-	run := func() error { return p.runOn(images.Float32s()[first*size:][:p.batch*size]) }
-	if m.dtype == tensor.Float64 {
-		copyValues(p.x, 0, images, first*size, p.batch*size)
-		run = p.program.run
-	}
-	if err := run(); err != nil {
+	if err := p.runFrom(images, first*m.spec.Input.TotalSize()); err != nil {
 		return fmt.Errorf("model %q: %w", m.spec.Name, err)
 	}
 	return use(p, first)
+}
+
+// runFrom runs the program on images whose elements begin at the given one.
+func (p *predictor) runFrom(images *tensor.Dense, first int) error {
+	n := p.x.Shape().TotalSize()
+	if p.x.Dtype() == tensor.Float32 {
+		return p.runOn(images.Float32s()[first:][:n])
+	}
+	copyValues(p.x, 0, images, first, n)
+	return p.program.run()
 }
 
 // runOn runs the program on images of float32, without copying them if possible.

@@ -12,9 +12,9 @@ type affineTurned[T Float] struct {
 	depth          int         // of a block of the sum
 	biasAfter      bool        // the bias follows the first block, as in a correlation; or comes first, as in a product
 	tiles          [][]rowTile // of each shard, from its first row on
-	allTiles       []rowTile
-	offsets        []int32 // of the rows of xᵀ
-	blockOffsets   []int32 // of those of a block of images
+	allTiles       []rowTile   // of all rows
+	offsets        []int32     // of the rows of xᵀ
+	blockOffsets   []int32     // of those of a block of images
 	scratch        perWorker[turnedScratch[T]]
 
 	packed        []T // xᵀ; borrowed
@@ -30,8 +30,8 @@ type turnedScratch[T Float] struct {
 }
 
 const (
-	turnedShards = 16
-	sharedRows   = 1 << 16 // most elements of a W that all workers read
+	turnedShards  = 16
+	sharedWeights = 1 << 16 // most weights that all workers read
 )
 
 func newAffineTurned[T Float](e *engine[T], batch, in, out int) *affineTurned[T] {
@@ -58,7 +58,7 @@ func (a *affineTurned[T]) rowsOf(shard int) (from, to int) {
 func (a *affineTurned[T]) run(x, w, bias, y []T, limits Limits[T]) {
 	a.x, a.w, a.bias, a.y, a.limits = x, w, bias, y, limits
 	work := int64(a.batch) * int64(a.in) * int64(a.out)
-	if blocks := ceilDiv(a.batch, a.e.cols); a.in*a.out <= sharedRows && wholeImages(blocks) == blocks {
+	if blocks := ceilDiv(a.batch, a.e.cols); a.in*a.out <= sharedWeights && wholeImages(blocks) == blocks {
 		parallelAbove(parallelWork, work, blocks, a.block)
 	} else {
 		a.runByRows(work)
@@ -105,7 +105,7 @@ func (a *affineTurned[T]) blockShard(worker, shard int) {
 	})
 }
 
-// turnedPart is a part of the product: rows [from, to) of W with some images, from image first on.
+// turnedPart is what a shard computes: rows [from, to) of W with some images, from image first on.
 type turnedPart[T Float] struct {
 	tiles         []rowTile // from row from on
 	from, to      int

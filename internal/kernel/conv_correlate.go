@@ -265,7 +265,9 @@ func (c *correlation[T]) im2colShard(worker, shard int) {
 	)
 }
 
-// partShard multiplies a part of the tiles with a block of pixels.
+// partShard multiplies a part of the tiles with a block of pixels. A worker's shards are a part of
+// the pixels; or if there are more filters than terms, as before a depthwise convolution, a part of
+// the filters, whose planes that reads.
 func (c *correlation[T]) partShard(worker, shard int) {
 	part, block := shard%c.parts, shard/c.parts
 	if c.m > c.k {

@@ -411,6 +411,57 @@ func TestConvBitsDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
+// TestConvWhileWorkersChange sets the number of workers again and again while convolutions and
+// fully connected layers, whose shards depend on it, compute.
+func TestConvWhileWorkersChange(t *testing.T) {
+	r := newRand(4)
+	var passes []func() []float32
+	for _, s := range []ConvShape{
+		threeByThree(1, 32, 48, 64, 1),
+		{Batch: 5, InChannels: 64, InHeight: 20, InWidth: 20, OutChannels: 32, KernelH: 1, KernelW: 1},
+	} {
+		nx, nw, ny := s.sizes()
+		x, w, c := random[float32](r, nx), random[float32](r, nw), NewConv[float32](s)
+		passes = append(passes, func() []float32 {
+			y := make([]float32, ny)
+			c.Forward(x, w, nil, y)
+			return y
+		})
+	}
+	x, w, a := random[float32](r, 64*300), random[float32](r, 200*300), NewAffine[float32](64, 300, 200)
+	passes = append(passes, func() []float32 {
+		y := make([]float32, 64*200)
+		a.Forward(x, w, nil, y)
+		return y
+	})
+	want := make([][]float32, len(passes))
+	for i, pass := range passes {
+		want[i] = pass()
+	}
+	defer SetWorkers(Workers())
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	defer func() {
+		close(stop)
+		<-stopped
+	}()
+	go func() {
+		defer close(stopped)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				SetWorkers(1 + n%4)
+			}
+		}
+	}()
+	for round := range 40 {
+		for i, pass := range passes {
+			require.Equal(t, bitsOf(want[i]), bitsOf(pass()), "pass %d, round %d", i, round)
+		}
+	}
+}
+
 // TestCoveringKernels: the passes of a kernel that covers the image have the bits of the general
 // passes, whose sums may have several blocks.
 func TestCoveringKernels(t *testing.T) {

@@ -12473,48 +12473,48 @@ wide:
 	XORQ DI, DI
 
 turn:
-	LEAQ         (BX)(DI*8), R12
-	LEAQ         (R8)(DI*2), R13
-	VMOVD        R13, X2
+	LEAQ         (R8)(DI*2), R12
+	VMOVD        R12, X2
 	VPBROADCASTD X2, Y2
 	VPADDD       shuffledEvens8<>+0(SB), Y2, Y2
-	VMOVAPS      Y2, Y5
-	VMOVUPS      (R12), Y4
-	VMOVUPS      32(R12), Y6
-	VSHUFPS      $0x88, Y6, Y4, Y3
-	VSHUFPS      $0xdd, Y6, Y4, Y6
-	VMOVAPS      Y3, Y3
-	VMOVAPS      Y5, Y4
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
+	LEAQ         (BX)(DI*8), R12
+	VMOVUPS      (R12), Y3
+	VMOVUPS      32(R12), Y5
+	VSHUFPS      $0x88, Y5, Y3, Y4
+	VSHUFPS      $0xdd, Y5, Y3, Y6
+	VMOVAPS      Y2, Y3
+	VMOVAPS      Y4, Y4
+	VMOVAPS      Y3, Y5
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y6, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
+	VBLENDVPS    Y7, Y6, Y4, Y4
+	VBLENDVPS    Y7, Y3, Y5, Y5
 	LEAQ         (R12)(DX*4), R12
+	VMOVUPS      (R12), Y3
+	VMOVUPS      32(R12), Y7
+	VSHUFPS      $0x88, Y7, Y3, Y6
+	VSHUFPS      $0xdd, Y7, Y3, Y7
 	VPADDD       Y0, Y2, Y2
-	VMOVAPS      Y2, Y2
-	VMOVUPS      (R12), Y5
-	VMOVUPS      32(R12), Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VCMPPS       $0x16, Y3, Y7, Y6
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPADDD       Y1, Y2, Y2
-	VCMPPS       $0x16, Y3, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VANDPS       Y7, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPERMQ       $0xd8, Y3, Y3
-	LEAQ         (SI)(DI*1), R12
-	VMOVUPS      Y3, (R9)(R12*4)
+	VMOVAPS      Y2, Y3
+	VCMPPS       $0x16, Y4, Y6, Y2
+	VCMPPS       $0x07, Y4, Y4, Y8
+	VANDPS       Y8, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y4, Y4
+	VBLENDVPS    Y2, Y3, Y5, Y5
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y7, Y2
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VANDPS       Y6, Y2, Y2
+	VBLENDVPS    Y2, Y7, Y4, Y4
+	VBLENDVPS    Y2, Y3, Y5, Y5
 	VPERMQ       $0xd8, Y4, Y4
 	LEAQ         (SI)(DI*1), R12
-	VMOVUPS      Y4, (R10)(R12*4)
+	VMOVUPS      Y4, (R9)(R12*4)
+	VPERMQ       $0xd8, Y5, Y5
+	LEAQ         (SI)(DI*1), R12
+	VMOVUPS      Y5, (R10)(R12*4)
 	CMPQ         DI, R11
 	JGE          turned
 	ADDQ         $0x08, DI
@@ -12567,48 +12567,48 @@ narrow:
 	VMOVUPS 32(R12)(R11*4), Y4
 
 part:
-	LEAQ         (BX)(DI*8), R11
-	LEAQ         (R8)(DI*2), R12
-	VMOVD        R12, X5
+	LEAQ         (R8)(DI*2), R11
+	VMOVD        R11, X5
 	VPBROADCASTD X5, Y5
 	VPADDD       shuffledEvens8<>+0(SB), Y5, Y5
-	VMOVAPS      Y5, Y8
-	VMASKMOVPS   (R11), Y3, Y7
-	VMASKMOVPS   32(R11), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y7, Y6
-	VSHUFPS      $0xdd, Y9, Y7, Y9
-	VMOVAPS      Y6, Y6
-	VMOVAPS      Y8, Y7
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
+	LEAQ         (BX)(DI*8), R11
+	VMASKMOVPS   (R11), Y3, Y6
+	VMASKMOVPS   32(R11), Y4, Y8
+	VSHUFPS      $0x88, Y8, Y6, Y7
+	VSHUFPS      $0xdd, Y8, Y6, Y9
+	VMOVAPS      Y5, Y6
+	VMOVAPS      Y7, Y7
+	VMOVAPS      Y6, Y8
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y9, Y10
+	VCMPPS       $0x07, Y7, Y7, Y11
 	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
+	VBLENDVPS    Y10, Y9, Y7, Y7
+	VBLENDVPS    Y10, Y6, Y8, Y8
 	LEAQ         (R11)(DX*4), R11
+	VMASKMOVPS   (R11), Y3, Y6
+	VMASKMOVPS   32(R11), Y4, Y10
+	VSHUFPS      $0x88, Y10, Y6, Y9
+	VSHUFPS      $0xdd, Y10, Y6, Y10
 	VPADDD       Y0, Y5, Y5
-	VMOVAPS      Y5, Y5
-	VMASKMOVPS   (R11), Y3, Y8
-	VMASKMOVPS   32(R11), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y8, Y10
-	VSHUFPS      $0xdd, Y9, Y8, Y8
-	VCMPPS       $0x16, Y6, Y10, Y9
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y9, Y9
-	VBLENDVPS    Y9, Y10, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y6, Y8, Y9
-	VCMPPS       $0x07, Y6, Y6, Y10
-	VANDPS       Y10, Y9, Y9
-	VBLENDVPS    Y9, Y8, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPERMQ       $0xd8, Y6, Y6
-	LEAQ         (SI)(DI*1), R11
-	VMASKMOVPS   Y6, Y2, (R9)(R11*4)
+	VMOVAPS      Y5, Y6
+	VCMPPS       $0x16, Y7, Y9, Y5
+	VCMPPS       $0x07, Y7, Y7, Y11
+	VANDPS       Y11, Y5, Y5
+	VBLENDVPS    Y5, Y9, Y7, Y7
+	VBLENDVPS    Y5, Y6, Y8, Y8
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y10, Y5
+	VCMPPS       $0x07, Y7, Y7, Y9
+	VANDPS       Y9, Y5, Y5
+	VBLENDVPS    Y5, Y10, Y7, Y7
+	VBLENDVPS    Y5, Y6, Y8, Y8
 	VPERMQ       $0xd8, Y7, Y7
 	LEAQ         (SI)(DI*1), R11
-	VMASKMOVPS   Y7, Y2, (R10)(R11*4)
+	VMASKMOVPS   Y7, Y2, (R9)(R11*4)
+	VPERMQ       $0xd8, Y8, Y8
+	LEAQ         (SI)(DI*1), R11
+	VMASKMOVPS   Y8, Y2, (R10)(R11*4)
 	LEAQ         (BX)(DX*8), BX
 	LEAQ         (R8)(DX*2), R8
 	ADDQ         CX, SI
@@ -12652,96 +12652,96 @@ wide:
 	XORQ DI, DI
 
 turn:
-	LEAQ         (BX)(DI*8), R12
-	LEAQ         (R8)(DI*2), R13
-	VMOVD        R13, X2
+	LEAQ         (R8)(DI*2), R12
+	VMOVD        R12, X2
 	VPBROADCASTD X2, Y2
 	VPADDD       shuffledEvens8<>+0(SB), Y2, Y2
-	VMOVAPS      Y2, Y5
-	VMOVUPS      (R12), Y4
-	VMOVUPS      32(R12), Y6
-	VSHUFPS      $0x88, Y6, Y4, Y3
-	VSHUFPS      $0xdd, Y6, Y4, Y6
-	VMOVAPS      Y3, Y3
-	VMOVAPS      Y5, Y4
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
+	LEAQ         (BX)(DI*8), R12
+	VMOVUPS      (R12), Y3
+	VMOVUPS      32(R12), Y5
+	VSHUFPS      $0x88, Y5, Y3, Y4
+	VSHUFPS      $0xdd, Y5, Y3, Y6
+	VMOVAPS      Y2, Y3
+	VMOVAPS      Y4, Y4
+	VMOVAPS      Y3, Y5
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y6, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
+	VBLENDVPS    Y7, Y6, Y4, Y4
+	VBLENDVPS    Y7, Y3, Y5, Y5
 	VMOVUPS      4(R12), Y6
 	VMOVUPS      36(R12), Y7
 	VSHUFPS      $0x88, Y7, Y6, Y8
 	VSHUFPS      $0xdd, Y7, Y6, Y6
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y6, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
+	VBLENDVPS    Y7, Y6, Y4, Y4
+	VBLENDVPS    Y7, Y3, Y5, Y5
 	LEAQ         (R12)(DX*4), R12
-	VPADDD       Y0, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VMOVUPS      (R12), Y6
+	VMOVUPS      (R12), Y3
 	VMOVUPS      32(R12), Y7
-	VSHUFPS      $0x88, Y7, Y6, Y8
-	VSHUFPS      $0xdd, Y7, Y6, Y6
-	VCMPPS       $0x16, Y3, Y8, Y7
-	VCMPPS       $0x07, Y3, Y3, Y9
-	VANDPS       Y9, Y7, Y7
-	VBLENDVPS    Y7, Y8, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
+	VSHUFPS      $0x88, Y7, Y3, Y6
+	VSHUFPS      $0xdd, Y7, Y3, Y7
+	VPADDD       Y0, Y2, Y2
+	VMOVAPS      Y2, Y3
+	VCMPPS       $0x16, Y4, Y6, Y8
+	VCMPPS       $0x07, Y4, Y4, Y9
+	VANDPS       Y9, Y8, Y8
+	VBLENDVPS    Y8, Y6, Y4, Y4
+	VBLENDVPS    Y8, Y3, Y5, Y5
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y7, Y6
+	VCMPPS       $0x07, Y4, Y4, Y8
+	VANDPS       Y8, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VBLENDVPS    Y6, Y3, Y5, Y5
 	VMOVUPS      4(R12), Y6
 	VMOVUPS      36(R12), Y7
 	VSHUFPS      $0x88, Y7, Y6, Y8
 	VSHUFPS      $0xdd, Y7, Y6, Y6
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y3, Y6, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y6, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VANDPS       Y8, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y4, Y4
+	VBLENDVPS    Y7, Y6, Y4, Y4
+	VBLENDVPS    Y7, Y3, Y5, Y5
 	LEAQ         (R12)(DX*4), R12
+	VMOVUPS      (R12), Y3
+	VMOVUPS      32(R12), Y7
+	VSHUFPS      $0x88, Y7, Y3, Y6
+	VSHUFPS      $0xdd, Y7, Y3, Y7
 	VPADDD       Y0, Y2, Y2
-	VMOVAPS      Y2, Y2
-	VMOVUPS      (R12), Y5
-	VMOVUPS      32(R12), Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VCMPPS       $0x16, Y3, Y7, Y6
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y8, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPADDD       Y1, Y2, Y2
-	VCMPPS       $0x16, Y3, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VANDPS       Y7, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y3, Y3
-	VBLENDVPS    Y6, Y2, Y4, Y4
-	VMOVUPS      4(R12), Y5
+	VMOVAPS      Y2, Y3
+	VCMPPS       $0x16, Y4, Y6, Y2
+	VCMPPS       $0x07, Y4, Y4, Y8
+	VANDPS       Y8, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y4, Y4
+	VBLENDVPS    Y2, Y3, Y5, Y5
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y7, Y2
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VANDPS       Y6, Y2, Y2
+	VBLENDVPS    Y2, Y7, Y4, Y4
+	VBLENDVPS    Y2, Y3, Y5, Y5
+	VMOVUPS      4(R12), Y2
 	VMOVUPS      36(R12), Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VPADDD       Y1, Y2, Y2
-	VCMPPS       $0x16, Y3, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
+	VSHUFPS      $0x88, Y6, Y2, Y7
+	VSHUFPS      $0xdd, Y6, Y2, Y2
+	VPADDD       Y1, Y3, Y3
+	VCMPPS       $0x16, Y4, Y2, Y6
+	VCMPPS       $0x07, Y4, Y4, Y7
 	VANDPS       Y7, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y3, Y3
 	VBLENDVPS    Y6, Y2, Y4, Y4
-	VPERMQ       $0xd8, Y3, Y3
-	LEAQ         (SI)(DI*1), R12
-	VMOVUPS      Y3, (R9)(R12*4)
+	VBLENDVPS    Y6, Y3, Y5, Y5
 	VPERMQ       $0xd8, Y4, Y4
 	LEAQ         (SI)(DI*1), R12
-	VMOVUPS      Y4, (R10)(R12*4)
+	VMOVUPS      Y4, (R9)(R12*4)
+	VPERMQ       $0xd8, Y5, Y5
+	LEAQ         (SI)(DI*1), R12
+	VMOVUPS      Y5, (R10)(R12*4)
 	CMPQ         DI, R11
 	JGE          turned
 	ADDQ         $0x08, DI
@@ -12794,96 +12794,96 @@ narrow:
 	VMOVUPS 32(R12)(R11*4), Y4
 
 part:
-	LEAQ         (BX)(DI*8), R11
-	LEAQ         (R8)(DI*2), R12
-	VMOVD        R12, X5
+	LEAQ         (R8)(DI*2), R11
+	VMOVD        R11, X5
 	VPBROADCASTD X5, Y5
 	VPADDD       shuffledEvens8<>+0(SB), Y5, Y5
-	VMOVAPS      Y5, Y8
-	VMASKMOVPS   (R11), Y3, Y7
-	VMASKMOVPS   32(R11), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y7, Y6
-	VSHUFPS      $0xdd, Y9, Y7, Y9
-	VMOVAPS      Y6, Y6
-	VMOVAPS      Y8, Y7
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
+	LEAQ         (BX)(DI*8), R11
+	VMASKMOVPS   (R11), Y3, Y6
+	VMASKMOVPS   32(R11), Y4, Y8
+	VSHUFPS      $0x88, Y8, Y6, Y7
+	VSHUFPS      $0xdd, Y8, Y6, Y9
+	VMOVAPS      Y5, Y6
+	VMOVAPS      Y7, Y7
+	VMOVAPS      Y6, Y8
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y9, Y10
+	VCMPPS       $0x07, Y7, Y7, Y11
 	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
+	VBLENDVPS    Y10, Y9, Y7, Y7
+	VBLENDVPS    Y10, Y6, Y8, Y8
 	VMASKMOVPS   4(R11), Y3, Y9
 	VMASKMOVPS   36(R11), Y4, Y10
 	VSHUFPS      $0x88, Y10, Y9, Y11
 	VSHUFPS      $0xdd, Y10, Y9, Y9
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y9, Y10
+	VCMPPS       $0x07, Y7, Y7, Y11
 	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
+	VBLENDVPS    Y10, Y9, Y7, Y7
+	VBLENDVPS    Y10, Y6, Y8, Y8
 	LEAQ         (R11)(DX*4), R11
-	VPADDD       Y0, Y5, Y5
-	VMOVAPS      Y5, Y8
-	VMASKMOVPS   (R11), Y3, Y9
+	VMASKMOVPS   (R11), Y3, Y6
 	VMASKMOVPS   32(R11), Y4, Y10
-	VSHUFPS      $0x88, Y10, Y9, Y11
-	VSHUFPS      $0xdd, Y10, Y9, Y9
-	VCMPPS       $0x16, Y6, Y11, Y10
-	VCMPPS       $0x07, Y6, Y6, Y12
-	VANDPS       Y12, Y10, Y10
-	VBLENDVPS    Y10, Y11, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
+	VSHUFPS      $0x88, Y10, Y6, Y9
+	VSHUFPS      $0xdd, Y10, Y6, Y10
+	VPADDD       Y0, Y5, Y5
+	VMOVAPS      Y5, Y6
+	VCMPPS       $0x16, Y7, Y9, Y11
+	VCMPPS       $0x07, Y7, Y7, Y12
+	VANDPS       Y12, Y11, Y11
+	VBLENDVPS    Y11, Y9, Y7, Y7
+	VBLENDVPS    Y11, Y6, Y8, Y8
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y10, Y9
+	VCMPPS       $0x07, Y7, Y7, Y11
+	VANDPS       Y11, Y9, Y9
+	VBLENDVPS    Y9, Y10, Y7, Y7
+	VBLENDVPS    Y9, Y6, Y8, Y8
 	VMASKMOVPS   4(R11), Y3, Y9
 	VMASKMOVPS   36(R11), Y4, Y10
 	VSHUFPS      $0x88, Y10, Y9, Y11
 	VSHUFPS      $0xdd, Y10, Y9, Y9
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x16, Y6, Y9, Y10
-	VCMPPS       $0x07, Y6, Y6, Y11
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y9, Y10
+	VCMPPS       $0x07, Y7, Y7, Y11
 	VANDPS       Y11, Y10, Y10
-	VBLENDVPS    Y10, Y9, Y6, Y6
-	VBLENDVPS    Y10, Y8, Y7, Y7
+	VBLENDVPS    Y10, Y9, Y7, Y7
+	VBLENDVPS    Y10, Y6, Y8, Y8
 	LEAQ         (R11)(DX*4), R11
+	VMASKMOVPS   (R11), Y3, Y6
+	VMASKMOVPS   32(R11), Y4, Y10
+	VSHUFPS      $0x88, Y10, Y6, Y9
+	VSHUFPS      $0xdd, Y10, Y6, Y10
 	VPADDD       Y0, Y5, Y5
-	VMOVAPS      Y5, Y5
-	VMASKMOVPS   (R11), Y3, Y8
-	VMASKMOVPS   32(R11), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y8, Y10
-	VSHUFPS      $0xdd, Y9, Y8, Y8
-	VCMPPS       $0x16, Y6, Y10, Y9
-	VCMPPS       $0x07, Y6, Y6, Y11
-	VANDPS       Y11, Y9, Y9
-	VBLENDVPS    Y9, Y10, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y6, Y8, Y9
-	VCMPPS       $0x07, Y6, Y6, Y10
-	VANDPS       Y10, Y9, Y9
-	VBLENDVPS    Y9, Y8, Y6, Y6
-	VBLENDVPS    Y9, Y5, Y7, Y7
-	VMASKMOVPS   4(R11), Y3, Y8
+	VMOVAPS      Y5, Y6
+	VCMPPS       $0x16, Y7, Y9, Y5
+	VCMPPS       $0x07, Y7, Y7, Y11
+	VANDPS       Y11, Y5, Y5
+	VBLENDVPS    Y5, Y9, Y7, Y7
+	VBLENDVPS    Y5, Y6, Y8, Y8
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y10, Y5
+	VCMPPS       $0x07, Y7, Y7, Y9
+	VANDPS       Y9, Y5, Y5
+	VBLENDVPS    Y5, Y10, Y7, Y7
+	VBLENDVPS    Y5, Y6, Y8, Y8
+	VMASKMOVPS   4(R11), Y3, Y5
 	VMASKMOVPS   36(R11), Y4, Y9
-	VSHUFPS      $0x88, Y9, Y8, Y10
-	VSHUFPS      $0xdd, Y9, Y8, Y8
-	VPADDD       Y1, Y5, Y5
-	VCMPPS       $0x16, Y6, Y8, Y9
-	VCMPPS       $0x07, Y6, Y6, Y10
+	VSHUFPS      $0x88, Y9, Y5, Y10
+	VSHUFPS      $0xdd, Y9, Y5, Y5
+	VPADDD       Y1, Y6, Y6
+	VCMPPS       $0x16, Y7, Y5, Y9
+	VCMPPS       $0x07, Y7, Y7, Y10
 	VANDPS       Y10, Y9, Y9
-	VBLENDVPS    Y9, Y8, Y6, Y6
 	VBLENDVPS    Y9, Y5, Y7, Y7
-	VPERMQ       $0xd8, Y6, Y6
-	LEAQ         (SI)(DI*1), R11
-	VMASKMOVPS   Y6, Y2, (R9)(R11*4)
+	VBLENDVPS    Y9, Y6, Y8, Y8
 	VPERMQ       $0xd8, Y7, Y7
 	LEAQ         (SI)(DI*1), R11
-	VMASKMOVPS   Y7, Y2, (R10)(R11*4)
+	VMASKMOVPS   Y7, Y2, (R9)(R11*4)
+	VPERMQ       $0xd8, Y8, Y8
+	LEAQ         (SI)(DI*1), R11
+	VMASKMOVPS   Y8, Y2, (R10)(R11*4)
 	LEAQ         (BX)(DX*8), BX
 	LEAQ         (R8)(DX*2), R8
 	ADDQ         CX, SI
@@ -12912,60 +12912,60 @@ wide:
 	XORQ DI, DI
 
 turn:
-	VXORPS    Y0, Y0, Y0
+	VXORPS    Y1, Y1, Y1
 	LEAQ      (BX)(DI*8), R11
-	VMOVUPS   (R11), Y1
-	VMOVUPS   32(R11), Y2
-	VSHUFPS   $0x88, Y2, Y1, Y3
-	VSHUFPS   $0xdd, Y2, Y1, Y1
-	VMOVAPS   Y3, Y2
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y3, Y1, Y1
-	VORPS     Y1, Y0, Y0
-	LEAQ      (R11)(DX*4), R11
-	VMOVUPS   (R11), Y1
+	VMOVUPS   (R11), Y0
 	VMOVUPS   32(R11), Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMAXPS    Y2, Y4, Y2
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y4, Y1, Y1
-	VORPS     Y1, Y0, Y0
-	VMOVMSKPS Y0, R11
+	VSHUFPS   $0x88, Y3, Y0, Y2
+	VSHUFPS   $0xdd, Y3, Y0, Y3
+	VMOVAPS   Y2, Y0
+	VMAXPS    Y0, Y3, Y0
+	VCMPPS    $0x03, Y2, Y3, Y2
+	VORPS     Y2, Y1, Y1
+	LEAQ      (R11)(DX*4), R11
+	VMOVUPS   (R11), Y2
+	VMOVUPS   32(R11), Y3
+	VSHUFPS   $0x88, Y3, Y2, Y4
+	VSHUFPS   $0xdd, Y3, Y2, Y2
+	VMAXPS    Y0, Y4, Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x03, Y4, Y2, Y2
+	VORPS     Y2, Y1, Y1
+	VMOVMSKPS Y1, R11
 	TESTL     R11, R11
 	JNE       nan1
-	VPERMQ    $0xd8, Y2, Y2
+	VPERMQ    $0xd8, Y0, Y0
 	LEAQ      (SI)(DI*1), R11
-	VMOVUPS   Y2, (R9)(R11*4)
+	VMOVUPS   Y0, (R9)(R11*4)
 	JMP       stored1
 
 nan1:
 	LEAQ      (BX)(DI*8), R11
-	VMOVUPS   (R11), Y0
-	VMOVUPS   32(R11), Y1
-	VSHUFPS   $0x88, Y1, Y0, Y2
-	VSHUFPS   $0xdd, Y1, Y0, Y0
-	VMOVAPS   Y2, Y1
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	LEAQ      (R11)(DX*4), R11
-	VMOVUPS   (R11), Y0
+	VMOVUPS   (R11), Y1
 	VMOVUPS   32(R11), Y2
-	VSHUFPS   $0x88, Y2, Y0, Y3
-	VSHUFPS   $0xdd, Y2, Y0, Y0
-	VCMPPS    $0x16, Y1, Y3, Y2
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VANDPS    Y4, Y2, Y2
-	VBLENDVPS Y2, Y3, Y1, Y1
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
+	VSHUFPS   $0x88, Y2, Y1, Y0
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VMOVAPS   Y0, Y0
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
+	VBLENDVPS Y2, Y1, Y0, Y0
+	LEAQ      (R11)(DX*4), R11
+	VMOVUPS   (R11), Y1
+	VMOVUPS   32(R11), Y2
+	VSHUFPS   $0x88, Y2, Y1, Y3
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VCMPPS    $0x16, Y0, Y3, Y2
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VANDPS    Y4, Y2, Y2
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VANDPS    Y3, Y2, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
 	LEAQ      (SI)(DI*1), R11
-	VMOVUPS   Y1, (R9)(R11*4)
+	VMOVUPS   Y0, (R9)(R11*4)
 
 stored1:
 	CMPQ    DI, R10
@@ -13020,60 +13020,60 @@ narrow:
 	VMOVUPS 32(R11)(R10*4), Y2
 
 part:
-	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
 	LEAQ       (BX)(DI*8), R10
-	VMASKMOVPS (R10), Y1, Y4
-	VMASKMOVPS 32(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y4, Y6
-	VSHUFPS    $0xdd, Y5, Y4, Y4
-	VMOVAPS    Y6, Y5
-	VMAXPS     Y5, Y4, Y5
-	VCMPPS     $0x03, Y6, Y4, Y4
-	VORPS      Y4, Y3, Y3
-	LEAQ       (R10)(DX*4), R10
-	VMASKMOVPS (R10), Y1, Y4
+	VMASKMOVPS (R10), Y1, Y3
 	VMASKMOVPS 32(R10), Y2, Y6
-	VSHUFPS    $0x88, Y6, Y4, Y7
-	VSHUFPS    $0xdd, Y6, Y4, Y4
-	VMAXPS     Y5, Y7, Y5
-	VMAXPS     Y5, Y4, Y5
-	VCMPPS     $0x03, Y7, Y4, Y4
-	VORPS      Y4, Y3, Y3
-	VMOVMSKPS  Y3, R10
+	VSHUFPS    $0x88, Y6, Y3, Y5
+	VSHUFPS    $0xdd, Y6, Y3, Y6
+	VMOVAPS    Y5, Y3
+	VMAXPS     Y3, Y6, Y3
+	VCMPPS     $0x03, Y5, Y6, Y5
+	VORPS      Y5, Y4, Y4
+	LEAQ       (R10)(DX*4), R10
+	VMASKMOVPS (R10), Y1, Y5
+	VMASKMOVPS 32(R10), Y2, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VMAXPS     Y3, Y7, Y3
+	VMAXPS     Y3, Y5, Y3
+	VCMPPS     $0x03, Y7, Y5, Y5
+	VORPS      Y5, Y4, Y4
+	VMOVMSKPS  Y4, R10
 	TESTL      R10, R10
 	JNE        nan2
-	VPERMQ     $0xd8, Y5, Y5
+	VPERMQ     $0xd8, Y3, Y3
 	LEAQ       (SI)(DI*1), R10
-	VMASKMOVPS Y5, Y0, (R9)(R10*4)
+	VMASKMOVPS Y3, Y0, (R9)(R10*4)
 	JMP        stored2
 
 nan2:
 	LEAQ       (BX)(DI*8), R10
-	VMASKMOVPS (R10), Y1, Y3
-	VMASKMOVPS 32(R10), Y2, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y5
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VMOVAPS    Y5, Y4
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
-	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
-	LEAQ       (R10)(DX*4), R10
-	VMASKMOVPS (R10), Y1, Y3
+	VMASKMOVPS (R10), Y1, Y4
 	VMASKMOVPS 32(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y6
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VCMPPS     $0x16, Y4, Y6, Y5
-	VCMPPS     $0x07, Y4, Y4, Y7
-	VANDPS     Y7, Y5, Y5
-	VBLENDVPS  Y5, Y6, Y4, Y4
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
+	VSHUFPS    $0x88, Y5, Y4, Y3
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VMOVAPS    Y3, Y3
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
 	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	LEAQ       (R10)(DX*4), R10
+	VMASKMOVPS (R10), Y1, Y4
+	VMASKMOVPS 32(R10), Y2, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VCMPPS     $0x16, Y3, Y6, Y5
+	VCMPPS     $0x07, Y3, Y3, Y7
+	VANDPS     Y7, Y5, Y5
+	VBLENDVPS  Y5, Y6, Y3, Y3
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
+	VANDPS     Y6, Y5, Y5
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	VPERMQ     $0xd8, Y3, Y3
 	LEAQ       (SI)(DI*1), R10
-	VMASKMOVPS Y4, Y0, (R9)(R10*4)
+	VMASKMOVPS Y3, Y0, (R9)(R10*4)
 
 stored2:
 	LEAQ (BX)(DX*8), BX
@@ -13104,125 +13104,125 @@ wide:
 	XORQ DI, DI
 
 turn:
-	VXORPS    Y0, Y0, Y0
+	VXORPS    Y1, Y1, Y1
 	LEAQ      (BX)(DI*8), R11
-	VMOVUPS   (R11), Y1
-	VMOVUPS   32(R11), Y2
-	VSHUFPS   $0x88, Y2, Y1, Y3
-	VSHUFPS   $0xdd, Y2, Y1, Y1
-	VMOVAPS   Y3, Y2
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y3, Y1, Y1
-	VORPS     Y1, Y0, Y0
-	VMOVUPS   4(R11), Y1
+	VMOVUPS   (R11), Y0
+	VMOVUPS   32(R11), Y3
+	VSHUFPS   $0x88, Y3, Y0, Y2
+	VSHUFPS   $0xdd, Y3, Y0, Y3
+	VMOVAPS   Y2, Y0
+	VMAXPS    Y0, Y3, Y0
+	VCMPPS    $0x03, Y2, Y3, Y2
+	VORPS     Y2, Y1, Y1
+	VMOVUPS   4(R11), Y2
 	VMOVUPS   36(R11), Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMAXPS    Y2, Y1, Y2
+	VSHUFPS   $0x88, Y3, Y2, Y4
+	VSHUFPS   $0xdd, Y3, Y2, Y2
+	VMAXPS    Y0, Y2, Y0
 	LEAQ      (R11)(DX*4), R11
 	VMOVUPS   (R11), Y3
 	VMOVUPS   32(R11), Y4
 	VSHUFPS   $0x88, Y4, Y3, Y5
 	VSHUFPS   $0xdd, Y4, Y3, Y3
-	VMAXPS    Y2, Y5, Y2
-	VCMPPS    $0x03, Y1, Y5, Y1
-	VORPS     Y1, Y0, Y0
-	VMAXPS    Y2, Y3, Y2
-	VMOVUPS   4(R11), Y1
+	VMAXPS    Y0, Y5, Y0
+	VCMPPS    $0x03, Y2, Y5, Y2
+	VORPS     Y2, Y1, Y1
+	VMAXPS    Y0, Y3, Y0
+	VMOVUPS   4(R11), Y2
 	VMOVUPS   36(R11), Y4
-	VSHUFPS   $0x88, Y4, Y1, Y5
-	VSHUFPS   $0xdd, Y4, Y1, Y1
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y3, Y1, Y1
-	VORPS     Y1, Y0, Y0
+	VSHUFPS   $0x88, Y4, Y2, Y5
+	VSHUFPS   $0xdd, Y4, Y2, Y2
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x03, Y3, Y2, Y2
+	VORPS     Y2, Y1, Y1
 	LEAQ      (R11)(DX*4), R11
-	VMOVUPS   (R11), Y1
+	VMOVUPS   (R11), Y2
 	VMOVUPS   32(R11), Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMAXPS    Y2, Y4, Y2
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y4, Y1, Y1
-	VORPS     Y1, Y0, Y0
-	VMOVUPS   4(R11), Y1
+	VSHUFPS   $0x88, Y3, Y2, Y4
+	VSHUFPS   $0xdd, Y3, Y2, Y2
+	VMAXPS    Y0, Y4, Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x03, Y4, Y2, Y2
+	VORPS     Y2, Y1, Y1
+	VMOVUPS   4(R11), Y2
 	VMOVUPS   36(R11), Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMAXPS    Y2, Y1, Y2
-	VCMPPS    $0x03, Y1, Y1, Y1
-	VORPS     Y1, Y0, Y0
-	VMOVMSKPS Y0, R11
+	VSHUFPS   $0x88, Y3, Y2, Y4
+	VSHUFPS   $0xdd, Y3, Y2, Y2
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x03, Y2, Y2, Y2
+	VORPS     Y2, Y1, Y1
+	VMOVMSKPS Y1, R11
 	TESTL     R11, R11
 	JNE       nan1
-	VPERMQ    $0xd8, Y2, Y2
+	VPERMQ    $0xd8, Y0, Y0
 	LEAQ      (SI)(DI*1), R11
-	VMOVUPS   Y2, (R9)(R11*4)
+	VMOVUPS   Y0, (R9)(R11*4)
 	JMP       stored1
 
 nan1:
 	LEAQ      (BX)(DI*8), R11
-	VMOVUPS   (R11), Y0
-	VMOVUPS   32(R11), Y1
-	VSHUFPS   $0x88, Y1, Y0, Y2
-	VSHUFPS   $0xdd, Y1, Y0, Y0
-	VMOVAPS   Y2, Y1
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	VMOVUPS   4(R11), Y0
-	VMOVUPS   36(R11), Y2
-	VSHUFPS   $0x88, Y2, Y0, Y3
-	VSHUFPS   $0xdd, Y2, Y0, Y0
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	LEAQ      (R11)(DX*4), R11
-	VMOVUPS   (R11), Y0
+	VMOVUPS   (R11), Y1
 	VMOVUPS   32(R11), Y2
-	VSHUFPS   $0x88, Y2, Y0, Y3
-	VSHUFPS   $0xdd, Y2, Y0, Y0
-	VCMPPS    $0x16, Y1, Y3, Y2
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VANDPS    Y4, Y2, Y2
-	VBLENDVPS Y2, Y3, Y1, Y1
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
+	VSHUFPS   $0x88, Y2, Y1, Y0
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VMOVAPS   Y0, Y0
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	VMOVUPS   4(R11), Y0
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   4(R11), Y1
 	VMOVUPS   36(R11), Y2
-	VSHUFPS   $0x88, Y2, Y0, Y3
-	VSHUFPS   $0xdd, Y2, Y0, Y0
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
+	VSHUFPS   $0x88, Y2, Y1, Y3
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
+	VBLENDVPS Y2, Y1, Y0, Y0
 	LEAQ      (R11)(DX*4), R11
-	VMOVUPS   (R11), Y0
+	VMOVUPS   (R11), Y1
 	VMOVUPS   32(R11), Y2
-	VSHUFPS   $0x88, Y2, Y0, Y3
-	VSHUFPS   $0xdd, Y2, Y0, Y0
-	VCMPPS    $0x16, Y1, Y3, Y2
-	VCMPPS    $0x07, Y1, Y1, Y4
+	VSHUFPS   $0x88, Y2, Y1, Y3
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VCMPPS    $0x16, Y0, Y3, Y2
+	VCMPPS    $0x07, Y0, Y0, Y4
 	VANDPS    Y4, Y2, Y2
-	VBLENDVPS Y2, Y3, Y1, Y1
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	VMOVUPS   4(R11), Y0
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   4(R11), Y1
 	VMOVUPS   36(R11), Y2
-	VSHUFPS   $0x88, Y2, Y0, Y3
-	VSHUFPS   $0xdd, Y2, Y0, Y0
-	VCMPPS    $0x16, Y1, Y0, Y2
-	VCMPPS    $0x07, Y1, Y1, Y3
+	VSHUFPS   $0x88, Y2, Y1, Y3
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y3, Y2, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
+	VBLENDVPS Y2, Y1, Y0, Y0
+	LEAQ      (R11)(DX*4), R11
+	VMOVUPS   (R11), Y1
+	VMOVUPS   32(R11), Y2
+	VSHUFPS   $0x88, Y2, Y1, Y3
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VCMPPS    $0x16, Y0, Y3, Y2
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VANDPS    Y4, Y2, Y2
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VANDPS    Y3, Y2, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   4(R11), Y1
+	VMOVUPS   36(R11), Y2
+	VSHUFPS   $0x88, Y2, Y1, Y3
+	VSHUFPS   $0xdd, Y2, Y1, Y1
+	VCMPPS    $0x16, Y0, Y1, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VANDPS    Y3, Y2, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
 	LEAQ      (SI)(DI*1), R11
-	VMOVUPS   Y1, (R9)(R11*4)
+	VMOVUPS   Y0, (R9)(R11*4)
 
 stored1:
 	CMPQ    DI, R10
@@ -13277,125 +13277,125 @@ narrow:
 	VMOVUPS 32(R11)(R10*4), Y2
 
 part:
-	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
 	LEAQ       (BX)(DI*8), R10
-	VMASKMOVPS (R10), Y1, Y4
-	VMASKMOVPS 32(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y4, Y6
-	VSHUFPS    $0xdd, Y5, Y4, Y4
-	VMOVAPS    Y6, Y5
-	VMAXPS     Y5, Y4, Y5
-	VCMPPS     $0x03, Y6, Y4, Y4
-	VORPS      Y4, Y3, Y3
-	VMASKMOVPS 4(R10), Y1, Y4
+	VMASKMOVPS (R10), Y1, Y3
+	VMASKMOVPS 32(R10), Y2, Y6
+	VSHUFPS    $0x88, Y6, Y3, Y5
+	VSHUFPS    $0xdd, Y6, Y3, Y6
+	VMOVAPS    Y5, Y3
+	VMAXPS     Y3, Y6, Y3
+	VCMPPS     $0x03, Y5, Y6, Y5
+	VORPS      Y5, Y4, Y4
+	VMASKMOVPS 4(R10), Y1, Y5
 	VMASKMOVPS 36(R10), Y2, Y6
-	VSHUFPS    $0x88, Y6, Y4, Y7
-	VSHUFPS    $0xdd, Y6, Y4, Y4
-	VMAXPS     Y5, Y4, Y5
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VMAXPS     Y3, Y5, Y3
 	LEAQ       (R10)(DX*4), R10
 	VMASKMOVPS (R10), Y1, Y6
 	VMASKMOVPS 32(R10), Y2, Y7
 	VSHUFPS    $0x88, Y7, Y6, Y8
 	VSHUFPS    $0xdd, Y7, Y6, Y6
-	VMAXPS     Y5, Y8, Y5
-	VCMPPS     $0x03, Y4, Y8, Y4
-	VORPS      Y4, Y3, Y3
-	VMAXPS     Y5, Y6, Y5
-	VMASKMOVPS 4(R10), Y1, Y4
+	VMAXPS     Y3, Y8, Y3
+	VCMPPS     $0x03, Y5, Y8, Y5
+	VORPS      Y5, Y4, Y4
+	VMAXPS     Y3, Y6, Y3
+	VMASKMOVPS 4(R10), Y1, Y5
 	VMASKMOVPS 36(R10), Y2, Y7
-	VSHUFPS    $0x88, Y7, Y4, Y8
-	VSHUFPS    $0xdd, Y7, Y4, Y4
-	VMAXPS     Y5, Y4, Y5
-	VCMPPS     $0x03, Y6, Y4, Y4
-	VORPS      Y4, Y3, Y3
+	VSHUFPS    $0x88, Y7, Y5, Y8
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VMAXPS     Y3, Y5, Y3
+	VCMPPS     $0x03, Y6, Y5, Y5
+	VORPS      Y5, Y4, Y4
 	LEAQ       (R10)(DX*4), R10
-	VMASKMOVPS (R10), Y1, Y4
+	VMASKMOVPS (R10), Y1, Y5
 	VMASKMOVPS 32(R10), Y2, Y6
-	VSHUFPS    $0x88, Y6, Y4, Y7
-	VSHUFPS    $0xdd, Y6, Y4, Y4
-	VMAXPS     Y5, Y7, Y5
-	VMAXPS     Y5, Y4, Y5
-	VCMPPS     $0x03, Y7, Y4, Y4
-	VORPS      Y4, Y3, Y3
-	VMASKMOVPS 4(R10), Y1, Y4
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VMAXPS     Y3, Y7, Y3
+	VMAXPS     Y3, Y5, Y3
+	VCMPPS     $0x03, Y7, Y5, Y5
+	VORPS      Y5, Y4, Y4
+	VMASKMOVPS 4(R10), Y1, Y5
 	VMASKMOVPS 36(R10), Y2, Y6
-	VSHUFPS    $0x88, Y6, Y4, Y7
-	VSHUFPS    $0xdd, Y6, Y4, Y4
-	VMAXPS     Y5, Y4, Y5
-	VCMPPS     $0x03, Y4, Y4, Y4
-	VORPS      Y4, Y3, Y3
-	VMOVMSKPS  Y3, R10
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VMAXPS     Y3, Y5, Y3
+	VCMPPS     $0x03, Y5, Y5, Y5
+	VORPS      Y5, Y4, Y4
+	VMOVMSKPS  Y4, R10
 	TESTL      R10, R10
 	JNE        nan2
-	VPERMQ     $0xd8, Y5, Y5
+	VPERMQ     $0xd8, Y3, Y3
 	LEAQ       (SI)(DI*1), R10
-	VMASKMOVPS Y5, Y0, (R9)(R10*4)
+	VMASKMOVPS Y3, Y0, (R9)(R10*4)
 	JMP        stored2
 
 nan2:
 	LEAQ       (BX)(DI*8), R10
-	VMASKMOVPS (R10), Y1, Y3
-	VMASKMOVPS 32(R10), Y2, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y5
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VMOVAPS    Y5, Y4
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
-	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
-	VMASKMOVPS 4(R10), Y1, Y3
-	VMASKMOVPS 36(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y6
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
-	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
-	LEAQ       (R10)(DX*4), R10
-	VMASKMOVPS (R10), Y1, Y3
+	VMASKMOVPS (R10), Y1, Y4
 	VMASKMOVPS 32(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y6
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VCMPPS     $0x16, Y4, Y6, Y5
-	VCMPPS     $0x07, Y4, Y4, Y7
-	VANDPS     Y7, Y5, Y5
-	VBLENDVPS  Y5, Y6, Y4, Y4
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
+	VSHUFPS    $0x88, Y5, Y4, Y3
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VMOVAPS    Y3, Y3
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
 	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
-	VMASKMOVPS 4(R10), Y1, Y3
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	VMASKMOVPS 4(R10), Y1, Y4
 	VMASKMOVPS 36(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y6
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
 	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
+	VBLENDVPS  Y5, Y4, Y3, Y3
 	LEAQ       (R10)(DX*4), R10
-	VMASKMOVPS (R10), Y1, Y3
+	VMASKMOVPS (R10), Y1, Y4
 	VMASKMOVPS 32(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y6
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VCMPPS     $0x16, Y4, Y6, Y5
-	VCMPPS     $0x07, Y4, Y4, Y7
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VCMPPS     $0x16, Y3, Y6, Y5
+	VCMPPS     $0x07, Y3, Y3, Y7
 	VANDPS     Y7, Y5, Y5
-	VBLENDVPS  Y5, Y6, Y4, Y4
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
+	VBLENDVPS  Y5, Y6, Y3, Y3
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
 	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
-	VMASKMOVPS 4(R10), Y1, Y3
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	VMASKMOVPS 4(R10), Y1, Y4
 	VMASKMOVPS 36(R10), Y2, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y6
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VCMPPS     $0x16, Y4, Y3, Y5
-	VCMPPS     $0x07, Y4, Y4, Y6
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
 	VANDPS     Y6, Y5, Y5
-	VBLENDVPS  Y5, Y3, Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	LEAQ       (R10)(DX*4), R10
+	VMASKMOVPS (R10), Y1, Y4
+	VMASKMOVPS 32(R10), Y2, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VCMPPS     $0x16, Y3, Y6, Y5
+	VCMPPS     $0x07, Y3, Y3, Y7
+	VANDPS     Y7, Y5, Y5
+	VBLENDVPS  Y5, Y6, Y3, Y3
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
+	VANDPS     Y6, Y5, Y5
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	VMASKMOVPS 4(R10), Y1, Y4
+	VMASKMOVPS 36(R10), Y2, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VCMPPS     $0x16, Y3, Y4, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
+	VANDPS     Y6, Y5, Y5
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	VPERMQ     $0xd8, Y3, Y3
 	LEAQ       (SI)(DI*1), R10
-	VMASKMOVPS Y4, Y0, (R9)(R10*4)
+	VMASKMOVPS Y3, Y0, (R9)(R10*4)
 
 stored2:
 	LEAQ (BX)(DX*8), BX
@@ -13778,50 +13778,50 @@ row:
 	JEQ  part
 
 whole:
-	LEAQ         (BX)(DI*8), R13
-	LEAQ         (R8)(DI*2), R14
-	VMOVD        R14, X2
+	LEAQ         (R8)(DI*2), R13
+	VMOVD        R13, X2
 	VPBROADCASTD X2, Z2
 	VPADDD       evens16<>+0(SB), Z2, Z2
-	VMOVAPS      Z2, Z5
-	VMOVUPS      (R13), Z3
-	VMOVUPS      64(R13), Z4
-	VMOVAPS      Z3, Z6
-	VMOVUPS      odds16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z6
-	VMOVUPS      evens16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z3
-	VMOVAPS      Z3, Z3
-	VMOVAPS      Z5, Z4
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z6, K4, K5
+	LEAQ         (BX)(DI*8), R13
+	VMOVUPS      (R13), Z4
+	VMOVUPS      64(R13), Z3
+	VMOVAPS      Z4, Z6
+	VMOVUPS      odds16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z6
+	VMOVUPS      evens16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z4
+	VMOVAPS      Z2, Z3
+	VMOVAPS      Z4, Z4
+	VMOVAPS      Z3, Z5
+	VCMPPS       $0x07, Z4, Z4, K4
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
 	VCMPPS       $0x07, Z6, Z6, K4, K4
-	VMOVAPS      Z6, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (R13)(DX*4), R13
-	VPADDD       Z0, Z2, Z2
-	VMOVAPS      Z2, Z2
-	VMOVUPS      (R13), Z5
-	VMOVUPS      64(R13), Z6
-	VMOVAPS      Z5, Z7
+	VMOVUPS      (R13), Z6
+	VMOVUPS      64(R13), Z3
+	VMOVAPS      Z6, Z7
 	VMOVUPS      odds16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z7
+	VPERMT2PS    Z3, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x16, Z3, Z5, K4, K5
-	VCMPPS       $0x07, Z5, Z5, K4, K4
-	VMOVAPS      Z5, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
-	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VPERMT2PS    Z3, Z8, Z6
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
 	VCMPPS       $0x07, Z7, Z7, K4, K4
-	VMOVAPS      Z7, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (SI)(DI*1), R13
-	VMOVUPS      Z3, (R9)(R13*4)
+	VMOVUPS      Z4, (R9)(R13*4)
 	LEAQ         (SI)(DI*1), R13
-	VMOVUPS      Z4, (R10)(R13*4)
+	VMOVUPS      Z5, (R10)(R13*4)
 	ADDQ         $0x10, DI
 	CMPQ         DI, R11
 	JLT          whole
@@ -13829,50 +13829,50 @@ whole:
 part:
 	TESTQ        R12, R12
 	JEQ          done
-	LEAQ         (BX)(DI*8), R13
-	LEAQ         (R8)(DI*2), R14
-	VMOVD        R14, X2
+	LEAQ         (R8)(DI*2), R13
+	VMOVD        R13, X2
 	VPBROADCASTD X2, Z2
 	VPADDD       evens16<>+0(SB), Z2, Z2
-	VMOVAPS      Z2, Z5
-	VMOVUPS.Z    (R13), K2, Z3
-	VMOVUPS.Z    64(R13), K3, Z4
-	VMOVAPS      Z3, Z6
-	VMOVUPS      odds16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z6
-	VMOVUPS      evens16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z3
-	VMOVAPS      Z3, Z3
-	VMOVAPS      Z5, Z4
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z6, K4, K5
+	LEAQ         (BX)(DI*8), R13
+	VMOVUPS.Z    (R13), K2, Z4
+	VMOVUPS.Z    64(R13), K3, Z3
+	VMOVAPS      Z4, Z6
+	VMOVUPS      odds16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z6
+	VMOVUPS      evens16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z4
+	VMOVAPS      Z2, Z3
+	VMOVAPS      Z4, Z4
+	VMOVAPS      Z3, Z5
+	VCMPPS       $0x07, Z4, Z4, K4
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
 	VCMPPS       $0x07, Z6, Z6, K4, K4
-	VMOVAPS      Z6, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (R13)(DX*4), R13
-	VPADDD       Z0, Z2, Z2
-	VMOVAPS      Z2, Z2
-	VMOVUPS.Z    (R13), K2, Z5
-	VMOVUPS.Z    64(R13), K3, Z6
-	VMOVAPS      Z5, Z7
+	VMOVUPS.Z    (R13), K2, Z6
+	VMOVUPS.Z    64(R13), K3, Z3
+	VMOVAPS      Z6, Z7
 	VMOVUPS      odds16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z7
+	VPERMT2PS    Z3, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x16, Z3, Z5, K4, K5
-	VCMPPS       $0x07, Z5, Z5, K4, K4
-	VMOVAPS      Z5, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
-	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VPERMT2PS    Z3, Z8, Z6
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
 	VCMPPS       $0x07, Z7, Z7, K4, K4
-	VMOVAPS      Z7, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (SI)(DI*1), R13
-	VMOVUPS      Z3, K1, (R9)(R13*4)
+	VMOVUPS      Z4, K1, (R9)(R13*4)
 	LEAQ         (SI)(DI*1), DI
-	VMOVUPS      Z4, K1, (R10)(DI*4)
+	VMOVUPS      Z5, K1, (R10)(DI*4)
 
 done:
 	LEAQ (BX)(DX*8), BX
@@ -13978,27 +13978,27 @@ row:
 	JEQ  part
 
 whole:
-	LEAQ         (BX)(DI*8), R13
-	LEAQ         (R8)(DI*2), R14
-	VMOVD        R14, X2
+	LEAQ         (R8)(DI*2), R13
+	VMOVD        R13, X2
 	VPBROADCASTD X2, Z2
 	VPADDD       evens16<>+0(SB), Z2, Z2
-	VMOVAPS      Z2, Z5
-	VMOVUPS      (R13), Z3
-	VMOVUPS      64(R13), Z4
-	VMOVAPS      Z3, Z6
-	VMOVUPS      odds16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z6
-	VMOVUPS      evens16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z3
-	VMOVAPS      Z3, Z3
-	VMOVAPS      Z5, Z4
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z6, K4, K5
+	LEAQ         (BX)(DI*8), R13
+	VMOVUPS      (R13), Z4
+	VMOVUPS      64(R13), Z3
+	VMOVAPS      Z4, Z6
+	VMOVUPS      odds16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z6
+	VMOVUPS      evens16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z4
+	VMOVAPS      Z2, Z3
+	VMOVAPS      Z4, Z4
+	VMOVAPS      Z3, Z5
+	VCMPPS       $0x07, Z4, Z4, K4
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
 	VCMPPS       $0x07, Z6, Z6, K4, K4
-	VMOVAPS      Z6, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	VMOVUPS      4(R13), Z6
 	VMOVUPS      68(R13), Z7
 	VMOVAPS      Z6, Z8
@@ -14006,30 +14006,30 @@ whole:
 	VPERMT2PS    Z7, Z9, Z8
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z8, K4, K5
 	VCMPPS       $0x07, Z8, Z8, K4, K4
-	VMOVAPS      Z8, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z8, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (R13)(DX*4), R13
-	VPADDD       Z0, Z2, Z2
-	VMOVAPS      Z2, Z5
 	VMOVUPS      (R13), Z6
-	VMOVUPS      64(R13), Z7
-	VMOVAPS      Z6, Z8
-	VMOVUPS      odds16<>+0(SB), Z9
-	VPERMT2PS    Z7, Z9, Z8
-	VMOVUPS      evens16<>+0(SB), Z9
-	VPERMT2PS    Z7, Z9, Z6
-	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVUPS      64(R13), Z3
+	VMOVAPS      Z6, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z6
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
 	VCMPPS       $0x07, Z6, Z6, K4, K4
-	VMOVAPS      Z6, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z8, K4, K5
-	VCMPPS       $0x07, Z8, Z8, K4, K4
-	VMOVAPS      Z8, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	VMOVUPS      4(R13), Z6
 	VMOVUPS      68(R13), Z7
 	VMOVAPS      Z6, Z8
@@ -14037,46 +14037,46 @@ whole:
 	VPERMT2PS    Z7, Z9, Z8
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z8, K4, K5
 	VCMPPS       $0x07, Z8, Z8, K4, K4
-	VMOVAPS      Z8, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z8, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (R13)(DX*4), R13
+	VMOVUPS      (R13), Z6
+	VMOVUPS      64(R13), Z3
+	VMOVAPS      Z6, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z6
 	VPADDD       Z0, Z2, Z2
-	VMOVAPS      Z2, Z2
-	VMOVUPS      (R13), Z5
-	VMOVUPS      64(R13), Z6
-	VMOVAPS      Z5, Z7
-	VMOVUPS      odds16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z7
-	VMOVUPS      evens16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x16, Z3, Z5, K4, K5
-	VCMPPS       $0x07, Z5, Z5, K4, K4
-	VMOVAPS      Z5, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
-	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z2, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
 	VCMPPS       $0x07, Z7, Z7, K4, K4
-	VMOVAPS      Z7, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
-	VMOVUPS      4(R13), Z5
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VMOVUPS      4(R13), Z2
 	VMOVUPS      68(R13), Z6
-	VMOVAPS      Z5, Z7
+	VMOVAPS      Z2, Z7
 	VMOVUPS      odds16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z5
-	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VPERMT2PS    Z6, Z8, Z2
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
 	VCMPPS       $0x07, Z7, Z7, K4, K4
-	VMOVAPS      Z7, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (SI)(DI*1), R13
-	VMOVUPS      Z3, (R9)(R13*4)
+	VMOVUPS      Z4, (R9)(R13*4)
 	LEAQ         (SI)(DI*1), R13
-	VMOVUPS      Z4, (R10)(R13*4)
+	VMOVUPS      Z5, (R10)(R13*4)
 	ADDQ         $0x10, DI
 	CMPQ         DI, R11
 	JLT          whole
@@ -14084,27 +14084,27 @@ whole:
 part:
 	TESTQ        R12, R12
 	JEQ          done
-	LEAQ         (BX)(DI*8), R13
-	LEAQ         (R8)(DI*2), R14
-	VMOVD        R14, X2
+	LEAQ         (R8)(DI*2), R13
+	VMOVD        R13, X2
 	VPBROADCASTD X2, Z2
 	VPADDD       evens16<>+0(SB), Z2, Z2
-	VMOVAPS      Z2, Z5
-	VMOVUPS.Z    (R13), K2, Z3
-	VMOVUPS.Z    64(R13), K3, Z4
-	VMOVAPS      Z3, Z6
-	VMOVUPS      odds16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z6
-	VMOVUPS      evens16<>+0(SB), Z7
-	VPERMT2PS    Z4, Z7, Z3
-	VMOVAPS      Z3, Z3
-	VMOVAPS      Z5, Z4
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z6, K4, K5
+	LEAQ         (BX)(DI*8), R13
+	VMOVUPS.Z    (R13), K2, Z4
+	VMOVUPS.Z    64(R13), K3, Z3
+	VMOVAPS      Z4, Z6
+	VMOVUPS      odds16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z6
+	VMOVUPS      evens16<>+0(SB), Z5
+	VPERMT2PS    Z3, Z5, Z4
+	VMOVAPS      Z2, Z3
+	VMOVAPS      Z4, Z4
+	VMOVAPS      Z3, Z5
+	VCMPPS       $0x07, Z4, Z4, K4
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
 	VCMPPS       $0x07, Z6, Z6, K4, K4
-	VMOVAPS      Z6, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	VMOVUPS.Z    4(R13), K2, Z6
 	VMOVUPS.Z    68(R13), K3, Z7
 	VMOVAPS      Z6, Z8
@@ -14112,30 +14112,30 @@ part:
 	VPERMT2PS    Z7, Z9, Z8
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z8, K4, K5
 	VCMPPS       $0x07, Z8, Z8, K4, K4
-	VMOVAPS      Z8, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z8, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (R13)(DX*4), R13
-	VPADDD       Z0, Z2, Z2
-	VMOVAPS      Z2, Z5
 	VMOVUPS.Z    (R13), K2, Z6
-	VMOVUPS.Z    64(R13), K3, Z7
-	VMOVAPS      Z6, Z8
-	VMOVUPS      odds16<>+0(SB), Z9
-	VPERMT2PS    Z7, Z9, Z8
-	VMOVUPS      evens16<>+0(SB), Z9
-	VPERMT2PS    Z7, Z9, Z6
-	VCMPPS       $0x16, Z3, Z6, K4, K5
+	VMOVUPS.Z    64(R13), K3, Z3
+	VMOVAPS      Z6, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z6
+	VPADDD       Z0, Z2, Z2
+	VMOVAPS      Z2, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
 	VCMPPS       $0x07, Z6, Z6, K4, K4
-	VMOVAPS      Z6, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z8, K4, K5
-	VCMPPS       $0x07, Z8, Z8, K4, K4
-	VMOVAPS      Z8, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
+	VCMPPS       $0x07, Z7, Z7, K4, K4
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	VMOVUPS.Z    4(R13), K2, Z6
 	VMOVUPS.Z    68(R13), K3, Z7
 	VMOVAPS      Z6, Z8
@@ -14143,46 +14143,46 @@ part:
 	VPERMT2PS    Z7, Z9, Z8
 	VMOVUPS      evens16<>+0(SB), Z9
 	VPERMT2PS    Z7, Z9, Z6
-	VPADDD       Z1, Z5, Z5
-	VCMPPS       $0x16, Z3, Z8, K4, K5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z8, K4, K5
 	VCMPPS       $0x07, Z8, Z8, K4, K4
-	VMOVAPS      Z8, K5, Z3
-	VMOVDQA32    Z5, K5, Z4
+	VMOVAPS      Z8, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (R13)(DX*4), R13
+	VMOVUPS.Z    (R13), K2, Z6
+	VMOVUPS.Z    64(R13), K3, Z3
+	VMOVAPS      Z6, Z7
+	VMOVUPS      odds16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z7
+	VMOVUPS      evens16<>+0(SB), Z8
+	VPERMT2PS    Z3, Z8, Z6
 	VPADDD       Z0, Z2, Z2
-	VMOVAPS      Z2, Z2
-	VMOVUPS.Z    (R13), K2, Z5
-	VMOVUPS.Z    64(R13), K3, Z6
-	VMOVAPS      Z5, Z7
-	VMOVUPS      odds16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z7
-	VMOVUPS      evens16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z5
-	VCMPPS       $0x16, Z3, Z5, K4, K5
-	VCMPPS       $0x07, Z5, Z5, K4, K4
-	VMOVAPS      Z5, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
-	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VMOVAPS      Z2, Z3
+	VCMPPS       $0x16, Z4, Z6, K4, K5
+	VCMPPS       $0x07, Z6, Z6, K4, K4
+	VMOVAPS      Z6, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
 	VCMPPS       $0x07, Z7, Z7, K4, K4
-	VMOVAPS      Z7, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
-	VMOVUPS.Z    4(R13), K2, Z5
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
+	VMOVUPS.Z    4(R13), K2, Z2
 	VMOVUPS.Z    68(R13), K3, Z6
-	VMOVAPS      Z5, Z7
+	VMOVAPS      Z2, Z7
 	VMOVUPS      odds16<>+0(SB), Z8
 	VPERMT2PS    Z6, Z8, Z7
 	VMOVUPS      evens16<>+0(SB), Z8
-	VPERMT2PS    Z6, Z8, Z5
-	VPADDD       Z1, Z2, Z2
-	VCMPPS       $0x16, Z3, Z7, K4, K5
+	VPERMT2PS    Z6, Z8, Z2
+	VPADDD       Z1, Z3, Z3
+	VCMPPS       $0x16, Z4, Z7, K4, K5
 	VCMPPS       $0x07, Z7, Z7, K4, K4
-	VMOVAPS      Z7, K5, Z3
-	VMOVDQA32    Z2, K5, Z4
+	VMOVAPS      Z7, K5, Z4
+	VMOVDQA32    Z3, K5, Z5
 	LEAQ         (SI)(DI*1), R13
-	VMOVUPS      Z3, K1, (R9)(R13*4)
+	VMOVUPS      Z4, K1, (R9)(R13*4)
 	LEAQ         (SI)(DI*1), DI
-	VMOVUPS      Z4, K1, (R10)(DI*4)
+	VMOVUPS      Z5, K1, (R10)(DI*4)
 
 done:
 	LEAQ (BX)(DX*8), BX
@@ -14249,49 +14249,49 @@ row:
 whole:
 	KXORW     K6, K6, K6
 	LEAQ      (BX)(DI*8), R12
-	VMOVUPS   (R12), Z0
-	VMOVUPS   64(R12), Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS   (R12), Z1
+	VMOVUPS   64(R12), Z0
+	VMOVAPS   Z1, Z2
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z0, Z3, Z2
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
-	VMOVAPS   Z0, Z1
-	VMAXPS    Z1, Z2, Z1
-	VCMPPS    $0x03, Z0, Z2, K7
+	VPERMT2PS Z0, Z3, Z1
+	VMOVAPS   Z1, Z0
+	VMAXPS    Z0, Z2, Z0
+	VCMPPS    $0x03, Z1, Z2, K7
 	KORW      K7, K6, K6
 	LEAQ      (R12)(DX*4), R12
-	VMOVUPS   (R12), Z0
+	VMOVUPS   (R12), Z1
 	VMOVUPS   64(R12), Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z0, Z1
-	VMAXPS    Z1, Z3, Z1
-	VCMPPS    $0x03, Z0, Z3, K7
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z1, Z0
+	VMAXPS    Z0, Z3, Z0
+	VCMPPS    $0x03, Z1, Z3, K7
 	KORW      K7, K6, K6
 	KORTESTW  K6, K6
 	JNE       nan1
 	LEAQ      (SI)(DI*1), R12
-	VMOVUPS   Z1, (R9)(R12*4)
+	VMOVUPS   Z0, (R9)(R12*4)
 	JMP       stored1
 
 nan1:
 	LEAQ      (BX)(DI*8), R12
 	VMOVUPS   (R12), Z0
-	VMOVUPS   64(R12), Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS   64(R12), Z2
+	VMOVAPS   Z0, Z1
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z2, Z3, Z1
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
+	VPERMT2PS Z2, Z3, Z0
 	VMOVAPS   Z0, Z0
 	VCMPPS    $0x07, Z0, Z0, K4
-	VCMPPS    $0x16, Z0, Z2, K4, K5
-	VCMPPS    $0x07, Z2, Z2, K4, K4
-	VMOVAPS   Z2, K5, Z0
+	VCMPPS    $0x16, Z0, Z1, K4, K5
+	VCMPPS    $0x07, Z1, Z1, K4, K4
+	VMOVAPS   Z1, K5, Z0
 	LEAQ      (R12)(DX*4), R12
 	VMOVUPS   (R12), Z1
 	VMOVUPS   64(R12), Z2
@@ -14319,49 +14319,49 @@ part:
 	JEQ       done
 	KXORW     K6, K6, K6
 	LEAQ      (BX)(DI*8), R12
-	VMOVUPS.Z (R12), K2, Z0
-	VMOVUPS.Z 64(R12), K3, Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS.Z (R12), K2, Z1
+	VMOVUPS.Z 64(R12), K3, Z0
+	VMOVAPS   Z1, Z2
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z0, Z3, Z2
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
-	VMOVAPS   Z0, Z1
-	VMAXPS    Z1, Z2, Z1
-	VCMPPS    $0x03, Z0, Z2, K7
+	VPERMT2PS Z0, Z3, Z1
+	VMOVAPS   Z1, Z0
+	VMAXPS    Z0, Z2, Z0
+	VCMPPS    $0x03, Z1, Z2, K7
 	KORW      K7, K6, K6
 	LEAQ      (R12)(DX*4), R12
-	VMOVUPS.Z (R12), K2, Z0
+	VMOVUPS.Z (R12), K2, Z1
 	VMOVUPS.Z 64(R12), K3, Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z0, Z1
-	VMAXPS    Z1, Z3, Z1
-	VCMPPS    $0x03, Z0, Z3, K7
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z1, Z0
+	VMAXPS    Z0, Z3, Z0
+	VCMPPS    $0x03, Z1, Z3, K7
 	KORW      K7, K6, K6
 	KORTESTW  K6, K6
 	JNE       nan2
 	LEAQ      (SI)(DI*1), DI
-	VMOVUPS   Z1, K1, (R9)(DI*4)
+	VMOVUPS   Z0, K1, (R9)(DI*4)
 	JMP       stored2
 
 nan2:
 	LEAQ      (BX)(DI*8), R12
 	VMOVUPS.Z (R12), K2, Z0
-	VMOVUPS.Z 64(R12), K3, Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS.Z 64(R12), K3, Z2
+	VMOVAPS   Z0, Z1
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z2, Z3, Z1
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
+	VPERMT2PS Z2, Z3, Z0
 	VMOVAPS   Z0, Z0
 	VCMPPS    $0x07, Z0, Z0, K4
-	VCMPPS    $0x16, Z0, Z2, K4, K5
-	VCMPPS    $0x07, Z2, Z2, K4, K4
-	VMOVAPS   Z2, K5, Z0
+	VCMPPS    $0x16, Z0, Z1, K4, K5
+	VCMPPS    $0x07, Z1, Z1, K4, K4
+	VMOVAPS   Z1, K5, Z0
 	LEAQ      (R12)(DX*4), R12
 	VMOVUPS.Z (R12), K2, Z1
 	VMOVUPS.Z 64(R12), K3, Z2
@@ -14445,89 +14445,89 @@ row:
 whole:
 	KXORW     K6, K6, K6
 	LEAQ      (BX)(DI*8), R12
-	VMOVUPS   (R12), Z0
-	VMOVUPS   64(R12), Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS   (R12), Z1
+	VMOVUPS   64(R12), Z0
+	VMOVAPS   Z1, Z2
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z0, Z3, Z2
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
-	VMOVAPS   Z0, Z1
-	VMAXPS    Z1, Z2, Z1
-	VCMPPS    $0x03, Z0, Z2, K7
+	VPERMT2PS Z0, Z3, Z1
+	VMOVAPS   Z1, Z0
+	VMAXPS    Z0, Z2, Z0
+	VCMPPS    $0x03, Z1, Z2, K7
 	KORW      K7, K6, K6
-	VMOVUPS   4(R12), Z0
+	VMOVUPS   4(R12), Z1
 	VMOVUPS   68(R12), Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z3, Z1
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z3, Z0
 	LEAQ      (R12)(DX*4), R12
-	VMOVUPS   (R12), Z0
+	VMOVUPS   (R12), Z1
 	VMOVUPS   64(R12), Z2
-	VMOVAPS   Z0, Z4
+	VMOVAPS   Z1, Z4
 	VMOVUPS   odds16<>+0(SB), Z5
 	VPERMT2PS Z2, Z5, Z4
 	VMOVUPS   evens16<>+0(SB), Z5
-	VPERMT2PS Z2, Z5, Z0
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x03, Z3, Z0, K7
+	VPERMT2PS Z2, Z5, Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z3, Z1, K7
 	KORW      K7, K6, K6
-	VMAXPS    Z1, Z4, Z1
-	VMOVUPS   4(R12), Z0
+	VMAXPS    Z0, Z4, Z0
+	VMOVUPS   4(R12), Z1
 	VMOVUPS   68(R12), Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z5
 	VPERMT2PS Z2, Z5, Z3
 	VMOVUPS   evens16<>+0(SB), Z5
-	VPERMT2PS Z2, Z5, Z0
-	VMAXPS    Z1, Z3, Z1
+	VPERMT2PS Z2, Z5, Z1
+	VMAXPS    Z0, Z3, Z0
 	VCMPPS    $0x03, Z4, Z3, K7
 	KORW      K7, K6, K6
 	LEAQ      (R12)(DX*4), R12
-	VMOVUPS   (R12), Z0
+	VMOVUPS   (R12), Z1
 	VMOVUPS   64(R12), Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z0, Z1
-	VMAXPS    Z1, Z3, Z1
-	VCMPPS    $0x03, Z0, Z3, K7
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z1, Z0
+	VMAXPS    Z0, Z3, Z0
+	VCMPPS    $0x03, Z1, Z3, K7
 	KORW      K7, K6, K6
-	VMOVUPS   4(R12), Z0
+	VMOVUPS   4(R12), Z1
 	VMOVUPS   68(R12), Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z3, Z1
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z3, Z0
 	VCMPPS    $0x03, Z3, Z3, K7
 	KORW      K7, K6, K6
 	KORTESTW  K6, K6
 	JNE       nan1
 	LEAQ      (SI)(DI*1), R12
-	VMOVUPS   Z1, (R9)(R12*4)
+	VMOVUPS   Z0, (R9)(R12*4)
 	JMP       stored1
 
 nan1:
 	LEAQ      (BX)(DI*8), R12
 	VMOVUPS   (R12), Z0
-	VMOVUPS   64(R12), Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS   64(R12), Z2
+	VMOVAPS   Z0, Z1
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z2, Z3, Z1
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
+	VPERMT2PS Z2, Z3, Z0
 	VMOVAPS   Z0, Z0
 	VCMPPS    $0x07, Z0, Z0, K4
-	VCMPPS    $0x16, Z0, Z2, K4, K5
-	VCMPPS    $0x07, Z2, Z2, K4, K4
-	VMOVAPS   Z2, K5, Z0
+	VCMPPS    $0x16, Z0, Z1, K4, K5
+	VCMPPS    $0x07, Z1, Z1, K4, K4
+	VMOVAPS   Z1, K5, Z0
 	VMOVUPS   4(R12), Z1
 	VMOVUPS   68(R12), Z2
 	VMOVAPS   Z1, Z3
@@ -14599,89 +14599,89 @@ part:
 	JEQ       done
 	KXORW     K6, K6, K6
 	LEAQ      (BX)(DI*8), R12
-	VMOVUPS.Z (R12), K2, Z0
-	VMOVUPS.Z 64(R12), K3, Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS.Z (R12), K2, Z1
+	VMOVUPS.Z 64(R12), K3, Z0
+	VMOVAPS   Z1, Z2
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z0, Z3, Z2
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
-	VMOVAPS   Z0, Z1
-	VMAXPS    Z1, Z2, Z1
-	VCMPPS    $0x03, Z0, Z2, K7
+	VPERMT2PS Z0, Z3, Z1
+	VMOVAPS   Z1, Z0
+	VMAXPS    Z0, Z2, Z0
+	VCMPPS    $0x03, Z1, Z2, K7
 	KORW      K7, K6, K6
-	VMOVUPS.Z 4(R12), K2, Z0
+	VMOVUPS.Z 4(R12), K2, Z1
 	VMOVUPS.Z 68(R12), K3, Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z3, Z1
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z3, Z0
 	LEAQ      (R12)(DX*4), R12
-	VMOVUPS.Z (R12), K2, Z0
+	VMOVUPS.Z (R12), K2, Z1
 	VMOVUPS.Z 64(R12), K3, Z2
-	VMOVAPS   Z0, Z4
+	VMOVAPS   Z1, Z4
 	VMOVUPS   odds16<>+0(SB), Z5
 	VPERMT2PS Z2, Z5, Z4
 	VMOVUPS   evens16<>+0(SB), Z5
-	VPERMT2PS Z2, Z5, Z0
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x03, Z3, Z0, K7
+	VPERMT2PS Z2, Z5, Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z3, Z1, K7
 	KORW      K7, K6, K6
-	VMAXPS    Z1, Z4, Z1
-	VMOVUPS.Z 4(R12), K2, Z0
+	VMAXPS    Z0, Z4, Z0
+	VMOVUPS.Z 4(R12), K2, Z1
 	VMOVUPS.Z 68(R12), K3, Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z5
 	VPERMT2PS Z2, Z5, Z3
 	VMOVUPS   evens16<>+0(SB), Z5
-	VPERMT2PS Z2, Z5, Z0
-	VMAXPS    Z1, Z3, Z1
+	VPERMT2PS Z2, Z5, Z1
+	VMAXPS    Z0, Z3, Z0
 	VCMPPS    $0x03, Z4, Z3, K7
 	KORW      K7, K6, K6
 	LEAQ      (R12)(DX*4), R12
-	VMOVUPS.Z (R12), K2, Z0
+	VMOVUPS.Z (R12), K2, Z1
 	VMOVUPS.Z 64(R12), K3, Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z0, Z1
-	VMAXPS    Z1, Z3, Z1
-	VCMPPS    $0x03, Z0, Z3, K7
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z1, Z0
+	VMAXPS    Z0, Z3, Z0
+	VCMPPS    $0x03, Z1, Z3, K7
 	KORW      K7, K6, K6
-	VMOVUPS.Z 4(R12), K2, Z0
+	VMOVUPS.Z 4(R12), K2, Z1
 	VMOVUPS.Z 68(R12), K3, Z2
-	VMOVAPS   Z0, Z3
+	VMOVAPS   Z1, Z3
 	VMOVUPS   odds16<>+0(SB), Z4
 	VPERMT2PS Z2, Z4, Z3
 	VMOVUPS   evens16<>+0(SB), Z4
-	VPERMT2PS Z2, Z4, Z0
-	VMAXPS    Z1, Z3, Z1
+	VPERMT2PS Z2, Z4, Z1
+	VMAXPS    Z0, Z3, Z0
 	VCMPPS    $0x03, Z3, Z3, K7
 	KORW      K7, K6, K6
 	KORTESTW  K6, K6
 	JNE       nan2
 	LEAQ      (SI)(DI*1), DI
-	VMOVUPS   Z1, K1, (R9)(DI*4)
+	VMOVUPS   Z0, K1, (R9)(DI*4)
 	JMP       stored2
 
 nan2:
 	LEAQ      (BX)(DI*8), R12
 	VMOVUPS.Z (R12), K2, Z0
-	VMOVUPS.Z 64(R12), K3, Z1
-	VMOVAPS   Z0, Z2
+	VMOVUPS.Z 64(R12), K3, Z2
+	VMOVAPS   Z0, Z1
 	VMOVUPS   odds16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z2
+	VPERMT2PS Z2, Z3, Z1
 	VMOVUPS   evens16<>+0(SB), Z3
-	VPERMT2PS Z1, Z3, Z0
+	VPERMT2PS Z2, Z3, Z0
 	VMOVAPS   Z0, Z0
 	VCMPPS    $0x07, Z0, Z0, K4
-	VCMPPS    $0x16, Z0, Z2, K4, K5
-	VCMPPS    $0x07, Z2, Z2, K4, K4
-	VMOVAPS   Z2, K5, Z0
+	VCMPPS    $0x16, Z0, Z1, K4, K5
+	VCMPPS    $0x07, Z1, Z1, K4, K4
+	VMOVAPS   Z1, K5, Z0
 	VMOVUPS.Z 4(R12), K2, Z1
 	VMOVUPS.Z 68(R12), K3, Z2
 	VMOVAPS   Z1, Z3

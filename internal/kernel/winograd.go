@@ -64,6 +64,7 @@ type winograd[T Float] struct {
 	x, w, bias, y []T // of the running call
 	least, most   T   // bounds of the results
 	first         int // of the current blocks
+	ofWorker      int // of them, whose shards follow each other, so that they are one worker's share
 	call          int // number of the call
 
 	prologue, epilogue planesFunc[T]
@@ -326,6 +327,10 @@ func (c *winograd[T]) run(x, w, bias, y []T, limits Limits[T], prologue, epilogu
 	}
 	for c.first = 0; !c.byBlock && c.first < c.blocks; c.first += c.together {
 		n := min(c.together, c.blocks-c.first)
+		c.ofWorker = n
+		if workers := Workers(); n%workers == 0 {
+			c.ofWorker = n / workers
+		}
 		parallelAbove(parallelWork, work, n*c.groups*c.in, c.pack)
 		parallelAbove(parallelWork, work, n*c.groups*c.shards, c.multiply)
 	}
@@ -432,15 +437,10 @@ func copyPadded[T Float](e *engine[T], p paddedPlane, src []T, start, lines int,
 	}
 }
 
-// multiplyShard computes some filters' results in one of the current blocks. If the workers divide
-// the blocks evenly, the shards of each worker are those of its own blocks.
+// multiplyShard computes some filters' results in one of the current blocks.
 func (c *winograd[T]) multiplyShard(worker, shard int) {
-	blocks := min(c.together, c.blocks-c.first)
-	if workers := Workers(); blocks%workers == 0 {
-		blocks /= workers
-	}
-	each := blocks * c.groups * c.shards
-	block, part := shard/each*blocks+shard%each%blocks, shard%each/blocks
+	share := c.ofWorker * c.groups * c.shards
+	block, part := shard/share*c.ofWorker+shard%c.ofWorker, shard%share/c.ofWorker
 	packed := c.packed[block*winogradPoints*c.point:]
 	c.multiplyBlock(c.workers.of(worker), &c.tables[c.first+block], part/c.shards, part%c.shards, packed)
 }

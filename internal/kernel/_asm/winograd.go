@@ -436,6 +436,24 @@ func (s *simd) filterPoints(k filterConstants, g []reg.VecVirtual) []reg.VecVirt
 	}
 }
 
+// filterRow stores a row of g·Gᵀ, and moves from past the row of g.
+func (s *simd) filterRow(k filterConstants, from, tap reg.Register, to Mem) {
+	g := s.vectors(3)
+	for j := range g {
+		VMOVUPS(Mem{Base: from}, g[j])
+		ADDQ(tap, from)
+	}
+	for j, v := range s.filterPoints(k, g) {
+		VMOVUPS(v, to.Offset(j*s.bytes()))
+	}
+}
+
+func newFilterConstants(s *simd) filterConstants {
+	return filterConstants{
+		s.number(-1. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
+	}
+}
+
 func winogradFilters(s *simd) {
 	TEXT("winogradFilters"+s.name, NOSPLIT,
 		"func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)")
@@ -456,22 +474,13 @@ func winogradFilters(s *simd) {
 	point6 := times6(point)
 	rows9 := GP64()
 	LEAQ(Mem{Base: rows, Index: rows, Scale: 8}, rows9)
-	k := filterConstants{
-		s.number(-1. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
-	}
+	k := newFilterConstants(s)
 	Label("channel")
 	temp := Load(Param("temp"), GP64())
 	from := GP64()
 	MOVQ(src, from)
 	repeat("row", 3, func() {
-		g := s.vectors(3)
-		for j := range g {
-			VMOVUPS(Mem{Base: from}, g[j])
-			ADDQ(tap, from)
-		}
-		for j, v := range s.filterPoints(k, g) {
-			VMOVUPS(v, Mem{Base: temp, Disp: j * s.bytes()})
-		}
+		s.filterRow(k, from, tap, Mem{Base: temp})
 		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
 	})
 	Load(Param("temp"), temp)
@@ -511,21 +520,12 @@ func winogradFilterRows(s *simd) {
 	tap := Load(Param("tap"), GP64())
 	SHLQ(Imm(2), tap)
 	dst := Load(Param("dst"), GP64())
-	k := filterConstants{
-		s.number(-1. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
-	}
+	k := newFilterConstants(s)
 	Label("channel")
 	from := GP64()
 	MOVQ(src, from)
 	for r := range 3 {
-		g := s.vectors(3)
-		for j := range g {
-			VMOVUPS(Mem{Base: from}, g[j])
-			ADDQ(tap, from)
-		}
-		for j, v := range s.filterPoints(k, g) {
-			VMOVUPS(v, Mem{Base: dst, Disp: (r*winogradIn + j) * s.bytes()})
-		}
+		s.filterRow(k, from, tap, Mem{Base: dst, Disp: r * winogradIn * s.bytes()})
 	}
 	ADDQ(rows9, src)
 	ADDQ(I32(int32(3*winogradIn*s.bytes())), dst)
@@ -600,7 +600,8 @@ func winogradFewTiles(s *simd) {
 	RET()
 }
 
-// addPoints adds the products of one column of points, of all channels.
+// addPoints adds the products of one column of points, of all channels. Its points are those of
+// filterPoints, whose constants it reads from memory: the sums need the registers.
 func (s *simd) addPoints(rows, input, point6, tiles reg.Register, acc [][]reg.VecVirtual) {
 	n := Load(Param("n"), GP64())
 	from, first := GP64(), GP64()

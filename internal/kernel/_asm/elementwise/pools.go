@@ -258,30 +258,25 @@ func maxPool(s *simd, kernel int) {
 	at := Load(Param("at"), GP64())
 	wide, one := s.everywhere(g.width), s.one()
 	g.walk(func() {
-		row, rowIndex := g.input(), g.indices(g.startOffsets())
+		rowIndex, index := g.indices(g.startOffsets()), s.vec()
 		c := contest{s, s.vec(), s.vec()}
-		for kh := range kernel {
-			index := s.copy(rowIndex)
-			even, odd := g.columns(Mem{Base: row})
-			if kh == 0 {
-				VMOVAPS(even, c.best)
-				VMOVAPS(index, c.where)
-				c.openWithBest()
-			} else {
-				c.challengeAt(even, index)
-			}
-			VPADDD(one, index, index)
-			c.challengeAt(odd, index)
-			if kernel == 3 {
-				_, next := g.columns(Mem{Base: row, Disp: 4})
+		g.eachTap(kernel, func(kh, kw int, v vec) {
+			if kw > 0 {
 				VPADDD(one, index, index)
-				c.challengeAt(next, index)
+			} else {
+				if kh > 0 {
+					VPADDD(wide, rowIndex, rowIndex)
+				}
+				VMOVAPS(rowIndex, index)
 			}
-			if kh < kernel-1 {
-				LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
-				VPADDD(wide, rowIndex, rowIndex)
+			if kh+kw > 0 {
+				c.challengeAt(v, index)
+				return
 			}
-		}
+			VMOVAPS(v, c.best)
+			VMOVAPS(index, c.where)
+			c.openWithBest()
+		})
 		g.out.store(g.inOrder(c.best), g.result(y))
 		g.out.store(g.inOrder(c.where), g.result(at))
 	})
@@ -299,52 +294,52 @@ func maxPoolValues(s *simd, kernel int) {
 	g.walk(func() {
 		turns++
 		nan, done := fmt.Sprintf("nan%d", turns), fmt.Sprintf("stored%d", turns)
-		var best, last vec
-		u := newNaNs(s)
-		g.eachTap(kernel, func(v vec) {
-			if best == nil {
-				best, last = s.copy(v), v
+		best, compared := s.vec(), vec(nil)
+		n := newNaNs(s)
+		g.eachTap(kernel, func(kh, kw int, v vec) {
+			if kh+kw == 0 {
+				VMOVAPS(v, best)
+			} else {
+				VMAXPS(best, v, best)
+			}
+			if compared == nil && kh+kw < 2*(kernel-1) {
+				compared = v // with the next tap
 				return
 			}
-			VMAXPS(best, v, best)
-			if last == nil {
-				last = v
-				return
+			if compared == nil {
+				compared = v
 			}
-			u.compare(last, v)
-			last = nil
+			n.compare(compared, v)
+			compared = nil
 		})
-		if last != nil {
-			u.compare(last, last)
-		}
-		u.jumpIfAny(nan)
+		n.jumpIfAny(nan)
 		g.out.store(g.inOrder(best), g.result(y))
 		JMP(LabelRef(done))
 		Label(nan)
-		c := contest{s: s}
-		g.eachTap(kernel, func(v vec) {
-			if c.best == nil {
-				c.best = s.copy(v)
-				c.openWithBest()
+		c := contest{s: s, best: s.vec()}
+		g.eachTap(kernel, func(kh, kw int, v vec) {
+			if kh+kw > 0 {
+				c.challengeForValue(v)
 				return
 			}
-			c.challengeForValue(v)
+			VMOVAPS(v, c.best)
+			c.openWithBest()
 		})
 		g.out.store(g.inOrder(c.best), g.result(y))
 		Label(done)
 	})
 }
 
-// eachTap loads the taps of a vector of windows in reading order.
-func (g *grid) eachTap(kernel int, do func(v vec)) {
+// eachTap loads the taps of a vector of windows in reading order: row kh and column kw of each.
+func (g *grid) eachTap(kernel int, do func(kh, kw int, v vec)) {
 	row := g.input()
 	for kh := range kernel {
 		even, odd := g.columns(Mem{Base: row})
-		do(even)
-		do(odd)
+		do(kh, 0, even)
+		do(kh, 1, odd)
 		if kernel == 3 {
 			_, next := g.columns(Mem{Base: row, Disp: 4})
-			do(next)
+			do(kh, 2, next)
 		}
 		if kh < kernel-1 {
 			LEAQ(Mem{Base: row, Index: g.width, Scale: 4}, row)
@@ -359,35 +354,35 @@ type nans struct {
 }
 
 func newNaNs(s *simd) nans {
-	u := nans{s: s}
+	n := nans{s: s}
 	if s == avx512 {
 		KXORW(reg.K6, reg.K6, reg.K6)
-		return u
+		return n
 	}
-	u.any = s.vec()
-	VXORPS(u.any, u.any, u.any)
-	return u
+	n.any = s.vec()
+	VXORPS(n.any, n.any, n.any)
+	return n
 }
 
-func (u nans) compare(a, b vec) {
-	if u.s == avx512 {
+func (n nans) compare(a, b vec) {
+	if n.s == avx512 {
 		VCMPPS(Imm(unordered), a, b, reg.K7)
 		KORW(reg.K7, reg.K6, reg.K6)
 		return
 	}
-	pair := u.s.vec()
+	pair := n.s.vec()
 	VCMPPS(Imm(unordered), a, b, pair)
-	VORPS(pair, u.any, u.any)
+	VORPS(pair, n.any, n.any)
 }
 
-func (u nans) jumpIfAny(label string) {
-	if u.s == avx512 {
+func (n nans) jumpIfAny(label string) {
+	if n.s == avx512 {
 		KORTESTW(reg.K6, reg.K6)
 		JNE(LabelRef(label))
 		return
 	}
 	bits := GP32()
-	VMOVMSKPS(u.any, bits)
+	VMOVMSKPS(n.any, bits)
 	TESTL(bits, bits)
 	JNE(LabelRef(label))
 }
