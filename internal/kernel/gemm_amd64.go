@@ -47,15 +47,9 @@ type vectorKernels struct {
 	gatherTranspose func(rows, cols int, src *float32, offsets *int32, dst *float32, dstStride int)
 	channels        *vectorChannels
 
-	winogradInput    winogradTilesFunc
-	winogradPlane    winogradPlaneFunc // nil without mask registers
-	winogradOutput   winogradOutputFunc
-	winogradFilters  winogradFiltersFunc
-	winogradGradient winogradTilesFunc
-	winogradTaps     winogradTapsFunc
-
-	winogradFilterRows winogradRowsFunc // these two are nil where registers don't hold four tiles' sums
-	winogradFewTiles   winogradFewFunc
+	winogradInput       winogradTilesFunc
+	winogradPlane       winogradPlaneFunc // nil without mask registers
+	threeTaps, fiveTaps vectorTiles
 }
 
 type im2colFunc func(

@@ -8211,9 +8211,9 @@ GLOBL number3f3504f3<>(SB), RODATA|NOPTR, $4
 DATA number3fb504f3<>+0(SB)/4, $0x3fb504f3
 GLOBL number3fb504f3<>(SB), RODATA|NOPTR, $4
 
-// func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+// func winogradOutput3x3AVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-76
+TEXT ·winogradOutput3x3AVX2(SB), NOSPLIT, $0-76
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
@@ -8357,9 +8357,9 @@ row:
 	VZEROUPPER
 	RET
 
-// func winogradFiltersAVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+// func winogradFilters3x3AVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 // Requires: AVX, FMA3
-TEXT ·winogradFiltersAVX2(SB), NOSPLIT, $0-56
+TEXT ·winogradFilters3x3AVX2(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
 	SHLQ         $0x02, CX
@@ -8371,7 +8371,7 @@ TEXT ·winogradFiltersAVX2(SB), NOSPLIT, $0-56
 	SHLQ         $0x02, DI
 	LEAQ         (DI)(DI*2), R8
 	SHLQ         $0x01, R8
-	LEAQ         (CX)(CX*8), R9
+	IMUL3Q       $0x09, CX, R9
 	VBROADCASTSS numberbeaaaaab<>+0(SB), Y0
 	VBROADCASTSS number3e2aaaab<>+0(SB), Y1
 	VBROADCASTSS number3ef15bef<>+0(SB), Y2
@@ -8466,9 +8466,9 @@ GLOBL number3ef15bef<>(SB), RODATA|NOPTR, $4
 DATA number3e715bef<>+0(SB)/4, $0x3e715bef
 GLOBL number3e715bef<>(SB), RODATA|NOPTR, $4
 
-// func winogradGradientAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// func winogradGradient3x3AVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 // Requires: AVX, FMA3
-TEXT ·winogradGradientAVX2(SB), NOSPLIT, $0-56
+TEXT ·winogradGradient3x3AVX2(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         at+24(FP), CX
 	MOVQ         dst+32(FP), DX
@@ -8584,9 +8584,9 @@ column:
 	VZEROUPPER
 	RET
 
-// func winogradTapsAVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+// func winogradTaps3x3AVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
 // Requires: AVX, FMA3
-TEXT ·winogradTapsAVX2(SB), NOSPLIT, $0-48
+TEXT ·winogradTaps3x3AVX2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         dst+32(FP), DX
@@ -8618,13 +8618,13 @@ column:
 	VMOVUPS      (R10)(DI*2), Y10
 	VADDPS       Y7, Y6, Y11
 	VSUBPS       Y6, Y7, Y6
-	VMULPS       Y3, Y6, Y6
 	VADDPS       Y9, Y8, Y7
 	VSUBPS       Y9, Y8, Y8
 	VMOVAPS      Y5, Y5
 	VFNMADD231PS Y11, Y1, Y5
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y7, Y2, Y5
+	VMULPS       Y3, Y6, Y6
 	VMOVAPS      Y6, Y6
 	VFMADD231PS  Y8, Y4, Y6
 	VSUBPS       Y11, Y7, Y7
@@ -8651,13 +8651,13 @@ row:
 	VMOVUPS      160(R8), Y10
 	VADDPS       Y7, Y6, Y11
 	VSUBPS       Y6, Y7, Y6
-	VMULPS       Y3, Y6, Y6
 	VADDPS       Y9, Y8, Y7
 	VSUBPS       Y9, Y8, Y8
 	VMOVAPS      Y5, Y5
 	VFNMADD231PS Y11, Y1, Y5
 	VMOVAPS      Y5, Y5
 	VFMADD231PS  Y7, Y2, Y5
+	VMULPS       Y3, Y6, Y6
 	VMOVAPS      Y6, Y6
 	VFMADD231PS  Y8, Y4, Y6
 	VSUBPS       Y11, Y7, Y7
@@ -8684,6 +8684,455 @@ GLOBL number3eaaaaab<>(SB), RODATA|NOPTR, $4
 
 DATA number3f2aaaab<>+0(SB)/4, $0x3f2aaaab
 GLOBL number3f2aaaab<>(SB), RODATA|NOPTR, $4
+
+// func winogradOutput5x5AVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+// Requires: AVX, MMX+
+TEXT ·winogradOutput5x5AVX2(SB), NOSPLIT, $0-76
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         at+48(FP), DX
+	MOVQ         pitch+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         ahead+56(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         point+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	VBROADCASTSS number3f000000<>+0(SB), Y0
+	VBROADCASTSS number40000000<>+0(SB), Y0
+	VBROADCASTSS number3f3504f3<>+0(SB), Y0
+	VBROADCASTSS number3fb504f3<>+0(SB), Y1
+
+tiles:
+	MOVQ temp+24(FP), R9
+	MOVQ CX, R10
+	LEAQ (R8)(R8*2), R11
+	ADDQ R10, R11
+	MOVQ $0x00000006, R12
+
+column:
+	VMOVUPS    (R10), Y2
+	PREFETCHT0 64(R10)
+	VMOVUPS    (R10)(R8*1), Y3
+	PREFETCHT0 64(R10)(R8*1)
+	VMOVUPS    (R10)(R8*2), Y4
+	PREFETCHT0 64(R10)(R8*2)
+	VMOVUPS    (R11), Y5
+	PREFETCHT0 64(R11)
+	VMOVUPS    (R11)(R8*1), Y6
+	PREFETCHT0 64(R11)(R8*1)
+	VMOVUPS    (R11)(R8*2), Y7
+	PREFETCHT0 64(R11)(R8*2)
+	VADDPS     Y4, Y3, Y8
+	VADDPS     Y6, Y5, Y9
+	VSUBPS     Y4, Y3, Y3
+	VMULPS     Y0, Y3, Y3
+	VSUBPS     Y6, Y5, Y4
+	VMULPS     Y1, Y4, Y4
+	VADDPS     Y8, Y2, Y2
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y7, Y3, Y3
+	VMOVUPS    Y2, (R9)
+	VMOVUPS    Y3, 192(R9)
+	ADDQ       $0x20, R9
+	ADDQ       DI, R10
+	ADDQ       DI, R11
+	DECQ       R12
+	JNE        column
+	MOVQ       temp+24(FP), R9
+	MOVQ       dst+32(FP), R10
+	MOVQ       $0x00000002, R11
+
+row:
+	VMOVUPS      (R9), Y2
+	VMOVUPS      32(R9), Y3
+	VMOVUPS      64(R9), Y4
+	VMOVUPS      96(R9), Y5
+	VMOVUPS      128(R9), Y6
+	VMOVUPS      160(R9), Y7
+	VADDPS       Y4, Y3, Y8
+	VADDPS       Y6, Y5, Y9
+	VSUBPS       Y4, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VSUBPS       Y6, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y8, Y2, Y2
+	VADDPS       Y9, Y2, Y2
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VBROADCASTSS bias+64(FP), Y4
+	VBROADCASTSS least+68(FP), Y5
+	VBROADCASTSS most+72(FP), Y6
+	VADDPS       Y4, Y2, Y2
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y4, Y3, Y3
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y6, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	MOVLQSX      (DX), R12
+	VMOVLPS      X4, (R10)(R12*4)
+	MOVLQSX      4(DX), R12
+	VMOVHPS      X4, (R10)(R12*4)
+	VEXTRACTF128 $0x01, Y4, X4
+	MOVLQSX      16(DX), R12
+	VMOVLPS      X4, (R10)(R12*4)
+	MOVLQSX      20(DX), R12
+	VMOVHPS      X4, (R10)(R12*4)
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVLQSX      8(DX), R12
+	VMOVLPS      X2, (R10)(R12*4)
+	MOVLQSX      12(DX), R12
+	VMOVHPS      X2, (R10)(R12*4)
+	VEXTRACTF128 $0x01, Y2, X2
+	MOVLQSX      24(DX), R12
+	VMOVLPS      X2, (R10)(R12*4)
+	MOVLQSX      28(DX), R12
+	VMOVHPS      X2, (R10)(R12*4)
+	LEAQ         (R10)(SI*1), R12
+	MOVLQSX      (DX), R13
+	PREFETCHT0   (R12)(R13*4)
+	MOVLQSX      16(DX), R13
+	PREFETCHT0   (R12)(R13*4)
+	ADDQ         $+192, R9
+	ADDQ         BX, R10
+	DECQ         R11
+	JNE          row
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradFilters5x5AVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradFilters5x5AVX2(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         src+16(FP), DX
+	MOVQ         tap+24(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         dst+32(FP), SI
+	MOVQ         point+40(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	IMUL3Q       $0x19, CX, R9
+	VBROADCASTSS number3eaaaaab<>+0(SB), Y0
+	VBROADCASTSS number3f2aaaab<>+0(SB), Y1
+	VBROADCASTSS number3e2aaaab<>+0(SB), Y2
+	VBROADCASTSS number3ef15bef<>+0(SB), Y3
+	VBROADCASTSS number3e715bef<>+0(SB), Y4
+
+channel:
+	MOVQ temp+48(FP), R10
+	MOVQ DX, R11
+	MOVQ $0x00000005, R12
+
+row:
+	VMOVUPS     (R11), Y5
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Y8
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Y9
+	ADDQ        BX, R11
+	VMULPS      Y0, Y7, Y7
+	VMOVAPS     Y7, Y10
+	VFMADD231PS Y5, Y1, Y10
+	VMOVAPS     Y10, Y10
+	VFMADD231PS Y9, Y2, Y10
+	VMOVAPS     Y7, Y7
+	VFMADD231PS Y5, Y2, Y7
+	VMOVAPS     Y7, Y7
+	VFMADD231PS Y9, Y1, Y7
+	VMULPS      Y3, Y6, Y11
+	VMOVAPS     Y11, Y11
+	VFMADD231PS Y8, Y4, Y11
+	VMULPS      Y4, Y6, Y6
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y3, Y6
+	VXORPS      Y8, Y8, Y8
+	VSUBPS      Y10, Y8, Y8
+	VSUBPS      Y11, Y8, Y8
+	VSUBPS      Y10, Y11, Y10
+	VADDPS      Y6, Y7, Y11
+	VSUBPS      Y6, Y7, Y6
+	VMOVUPS     Y5, (R10)
+	VMOVUPS     Y8, 32(R10)
+	VMOVUPS     Y10, 64(R10)
+	VMOVUPS     Y11, 96(R10)
+	VMOVUPS     Y6, 128(R10)
+	VMOVUPS     Y9, 160(R10)
+	ADDQ        $+192, R10
+	DECQ        R12
+	JNE         row
+	MOVQ        temp+48(FP), R10
+	MOVQ        SI, R11
+	LEAQ        (R8)(R8*2), R12
+	ADDQ        R11, R12
+	MOVQ        $0x00000006, R13
+
+column:
+	VMOVUPS     (R10), Y5
+	VMOVUPS     192(R10), Y6
+	VMOVUPS     384(R10), Y7
+	VMOVUPS     576(R10), Y8
+	VMOVUPS     768(R10), Y9
+	VMULPS      Y0, Y7, Y7
+	VMOVAPS     Y7, Y10
+	VFMADD231PS Y5, Y1, Y10
+	VMOVAPS     Y10, Y10
+	VFMADD231PS Y9, Y2, Y10
+	VMOVAPS     Y7, Y7
+	VFMADD231PS Y5, Y2, Y7
+	VMOVAPS     Y7, Y7
+	VFMADD231PS Y9, Y1, Y7
+	VMULPS      Y3, Y6, Y11
+	VMOVAPS     Y11, Y11
+	VFMADD231PS Y8, Y4, Y11
+	VMULPS      Y4, Y6, Y6
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y3, Y6
+	VXORPS      Y8, Y8, Y8
+	VSUBPS      Y10, Y8, Y8
+	VSUBPS      Y11, Y8, Y8
+	VSUBPS      Y10, Y11, Y10
+	VADDPS      Y6, Y7, Y11
+	VSUBPS      Y6, Y7, Y6
+	VMOVUPS     Y5, (R11)
+	VMOVUPS     Y8, (R11)(R8*1)
+	VMOVUPS     Y10, (R11)(R8*2)
+	VMOVUPS     Y11, (R12)
+	VMOVUPS     Y6, (R12)(R8*1)
+	VMOVUPS     Y9, (R12)(R8*2)
+	ADDQ        $0x20, R10
+	ADDQ        DI, R11
+	ADDQ        DI, R12
+	DECQ        R13
+	JNE         column
+	ADDQ        R9, DX
+	ADDQ        CX, SI
+	DECQ        AX
+	JNE         channel
+	VZEROUPPER
+	RET
+
+// func winogradGradient5x5AVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradGradient5x5AVX2(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Y0
+	VBROADCASTSS number40000000<>+0(SB), Y0
+	VBROADCASTSS number3f3504f3<>+0(SB), Y0
+	VBROADCASTSS number3fb504f3<>+0(SB), Y1
+
+tiles:
+	MOVQ src+8(FP), R8
+	MOVQ temp+48(FP), R9
+	MOVQ $0x00000002, R10
+
+row:
+	MOVLQSX        (CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y2
+	MOVLQSX        16(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y2, Y2
+	MOVLQSX        4(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y3
+	MOVLQSX        20(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y3, Y3
+	MOVLQSX        8(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y4
+	MOVLQSX        24(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y4, Y4
+	MOVLQSX        12(CX), R11
+	VBROADCASTF128 (R8)(R11*4), Y5
+	MOVLQSX        28(CX), R11
+	VINSERTF128    $0x01, (R8)(R11*4), Y5, Y5
+	VUNPCKLPS      Y3, Y2, Y2
+	VUNPCKLPS      Y5, Y4, Y3
+	VUNPCKLPD      Y3, Y2, Y4
+	VUNPCKHPD      Y3, Y2, Y2
+	VMOVAPS        Y4, Y3
+	VFMADD231PS    Y2, Y0, Y3
+	VMOVAPS        Y4, Y5
+	VFNMADD231PS   Y2, Y0, Y5
+	VMOVAPS        Y4, Y6
+	VFMADD231PS    Y2, Y1, Y6
+	VMOVAPS        Y4, Y7
+	VFNMADD231PS   Y2, Y1, Y7
+	VMOVUPS        Y4, (R9)
+	VMOVUPS        Y3, 32(R9)
+	VMOVUPS        Y5, 64(R9)
+	VMOVUPS        Y6, 96(R9)
+	VMOVUPS        Y7, 128(R9)
+	VMOVUPS        Y2, 160(R9)
+	ADDQ           $+192, R9
+	ADDQ           BX, R8
+	DECQ           R10
+	JNE            row
+	MOVQ           temp+48(FP), R9
+	MOVQ           DX, R8
+	LEAQ           (DI)(DI*2), R10
+	ADDQ           R8, R10
+	MOVQ           $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Y2
+	VMOVUPS      192(R9), Y3
+	VMOVAPS      Y2, Y4
+	VFMADD231PS  Y3, Y0, Y4
+	VMOVAPS      Y2, Y5
+	VFNMADD231PS Y3, Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  Y3, Y1, Y6
+	VMOVAPS      Y2, Y7
+	VFNMADD231PS Y3, Y1, Y7
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y4, (R8)(DI*1)
+	VMOVUPS      Y5, (R8)(DI*2)
+	VMOVUPS      Y6, (R10)
+	VMOVUPS      Y7, (R10)(DI*1)
+	VMOVUPS      Y3, (R10)(DI*2)
+	ADDQ         $0x20, R9
+	ADDQ         SI, R8
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradTaps5x5AVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+// Requires: AVX, FMA3
+TEXT ·winogradTaps5x5AVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         tap+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+16(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3eaaaaab<>+0(SB), Y0
+	VBROADCASTSS number3f2aaaab<>+0(SB), Y1
+	VBROADCASTSS number3e2aaaab<>+0(SB), Y2
+	VBROADCASTSS number3ef15bef<>+0(SB), Y3
+	VBROADCASTSS number3e715bef<>+0(SB), Y4
+
+filters:
+	MOVQ temp+24(FP), R8
+	MOVQ CX, R9
+	LEAQ (DI)(DI*2), R10
+	ADDQ R9, R10
+	MOVQ $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Y5
+	VMOVUPS      (R9)(DI*1), Y6
+	VMOVUPS      (R9)(DI*2), Y7
+	VMOVUPS      (R10), Y8
+	VMOVUPS      (R10)(DI*1), Y9
+	VMOVUPS      (R10)(DI*2), Y10
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y6, Y7, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y11, Y1, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y7, Y2, Y5
+	VMULPS       Y3, Y6, Y9
+	VMOVAPS      Y9, Y9
+	VFMADD231PS  Y8, Y4, Y9
+	VSUBPS       Y11, Y7, Y12
+	VMULPS       Y0, Y12, Y12
+	VMULPS       Y4, Y6, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVAPS      Y10, Y8
+	VFNMADD231PS Y11, Y2, Y8
+	VMOVAPS      Y8, Y8
+	VFMADD231PS  Y7, Y1, Y8
+	VMOVUPS      Y5, (R8)
+	VMOVUPS      Y9, 192(R8)
+	VMOVUPS      Y12, 384(R8)
+	VMOVUPS      Y6, 576(R8)
+	VMOVUPS      Y8, 768(R8)
+	ADDQ         $0x20, R8
+	ADDQ         SI, R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	MOVQ         temp+24(FP), R8
+	MOVQ         DX, R9
+	MOVQ         $0x00000005, R10
+
+row:
+	VMOVUPS      (R8), Y5
+	VMOVUPS      32(R8), Y6
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
+	VMOVUPS      128(R8), Y9
+	VMOVUPS      160(R8), Y10
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y6, Y7, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y11, Y1, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y7, Y2, Y5
+	VMULPS       Y3, Y6, Y9
+	VMOVAPS      Y9, Y9
+	VFMADD231PS  Y8, Y4, Y9
+	VSUBPS       Y11, Y7, Y12
+	VMULPS       Y0, Y12, Y12
+	VMULPS       Y4, Y6, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVAPS      Y10, Y8
+	VFNMADD231PS Y11, Y2, Y8
+	VMOVAPS      Y8, Y8
+	VFMADD231PS  Y7, Y1, Y8
+	VMOVUPS      Y5, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Y9, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Y12, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Y8, (R9)
+	ADDQ         BX, R9
+	ADDQ         $+192, R8
+	DECQ         R10
+	JNE          row
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JNE          filters
+	VZEROUPPER
+	RET
 
 // func tile1x1AVX512(kc int, a *float32, stride int, b *float32, offsets *int32, c *float32, ldc int, cols int, flags int, bias *float32, panels int, least float32, most float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
@@ -35221,9 +35670,9 @@ column:
 	VZEROUPPER
 	RET
 
-// func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+// func winogradOutput3x3AVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-76
+TEXT ·winogradOutput3x3AVX512(SB), NOSPLIT, $0-76
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         at+48(FP), DX
@@ -35387,9 +35836,9 @@ row:
 	VZEROUPPER
 	RET
 
-// func winogradFiltersAVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+// func winogradFilters3x3AVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 // Requires: AVX, AVX512F
-TEXT ·winogradFiltersAVX512(SB), NOSPLIT, $0-56
+TEXT ·winogradFilters3x3AVX512(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         rows+8(FP), CX
 	SHLQ         $0x02, CX
@@ -35401,7 +35850,7 @@ TEXT ·winogradFiltersAVX512(SB), NOSPLIT, $0-56
 	SHLQ         $0x02, DI
 	LEAQ         (DI)(DI*2), R8
 	SHLQ         $0x01, R8
-	LEAQ         (CX)(CX*8), R9
+	IMUL3Q       $0x09, CX, R9
 	VBROADCASTSS numberbeaaaaab<>+0(SB), Z0
 	VBROADCASTSS number3e2aaaab<>+0(SB), Z1
 	VBROADCASTSS number3ef15bef<>+0(SB), Z2
@@ -35484,9 +35933,9 @@ column:
 	VZEROUPPER
 	RET
 
-// func winogradGradientAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// func winogradGradient3x3AVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 // Requires: AVX, AVX512F
-TEXT ·winogradGradientAVX512(SB), NOSPLIT, $0-56
+TEXT ·winogradGradient3x3AVX512(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         at+24(FP), CX
 	MOVQ         dst+32(FP), DX
@@ -35618,9 +36067,9 @@ column:
 	VZEROUPPER
 	RET
 
-// func winogradTapsAVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+// func winogradTaps3x3AVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
 // Requires: AVX, AVX512F
-TEXT ·winogradTapsAVX512(SB), NOSPLIT, $0-48
+TEXT ·winogradTaps3x3AVX512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         dst+32(FP), DX
@@ -35652,13 +36101,13 @@ column:
 	VMOVUPS      (R10)(DI*2), Z10
 	VADDPS       Z7, Z6, Z11
 	VSUBPS       Z6, Z7, Z6
-	VMULPS       Z3, Z6, Z6
 	VADDPS       Z9, Z8, Z7
 	VSUBPS       Z9, Z8, Z8
 	VMOVAPS      Z5, Z5
 	VFNMADD231PS Z11, Z1, Z5
 	VMOVAPS      Z5, Z5
 	VFMADD231PS  Z7, Z2, Z5
+	VMULPS       Z3, Z6, Z6
 	VMOVAPS      Z6, Z6
 	VFMADD231PS  Z8, Z4, Z6
 	VSUBPS       Z11, Z7, Z7
@@ -35685,19 +36134,508 @@ row:
 	VMOVUPS      320(R8), Z10
 	VADDPS       Z7, Z6, Z11
 	VSUBPS       Z6, Z7, Z6
-	VMULPS       Z3, Z6, Z6
 	VADDPS       Z9, Z8, Z7
 	VSUBPS       Z9, Z8, Z8
 	VMOVAPS      Z5, Z5
 	VFNMADD231PS Z11, Z1, Z5
 	VMOVAPS      Z5, Z5
 	VFMADD231PS  Z7, Z2, Z5
+	VMULPS       Z3, Z6, Z6
 	VMOVAPS      Z6, Z6
 	VFMADD231PS  Z8, Z4, Z6
 	VSUBPS       Z11, Z7, Z7
 	VMOVAPS      Z10, Z8
 	VFMADD231PS  Z7, Z0, Z8
 	VMOVUPS      Z5, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Z6, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Z8, (R9)
+	ADDQ         BX, R9
+	ADDQ         $+384, R8
+	DECQ         R10
+	JNE          row
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JNE          filters
+	VZEROUPPER
+	RET
+
+// func winogradOutput5x5AVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·winogradOutput5x5AVX512(SB), NOSPLIT, $0-76
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         at+48(FP), DX
+	MOVQ         pitch+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         ahead+56(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         point+16(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	VBROADCASTSS number3f000000<>+0(SB), Z0
+	VBROADCASTSS number40000000<>+0(SB), Z0
+	VBROADCASTSS number3f3504f3<>+0(SB), Z0
+	VBROADCASTSS number3fb504f3<>+0(SB), Z1
+
+tiles:
+	MOVQ temp+24(FP), R9
+	MOVQ CX, R10
+	LEAQ (R8)(R8*2), R11
+	ADDQ R10, R11
+	MOVQ $0x00000006, R12
+
+column:
+	VMOVUPS    (R10), Z2
+	PREFETCHT0 64(R10)
+	VMOVUPS    (R10)(R8*1), Z3
+	PREFETCHT0 64(R10)(R8*1)
+	VMOVUPS    (R10)(R8*2), Z4
+	PREFETCHT0 64(R10)(R8*2)
+	VMOVUPS    (R11), Z5
+	PREFETCHT0 64(R11)
+	VMOVUPS    (R11)(R8*1), Z6
+	PREFETCHT0 64(R11)(R8*1)
+	VMOVUPS    (R11)(R8*2), Z7
+	PREFETCHT0 64(R11)(R8*2)
+	VADDPS     Z4, Z3, Z8
+	VADDPS     Z6, Z5, Z9
+	VSUBPS     Z4, Z3, Z3
+	VMULPS     Z0, Z3, Z3
+	VSUBPS     Z6, Z5, Z4
+	VMULPS     Z1, Z4, Z4
+	VADDPS     Z8, Z2, Z2
+	VADDPS     Z9, Z2, Z2
+	VADDPS     Z4, Z3, Z3
+	VADDPS     Z7, Z3, Z3
+	VMOVUPS    Z2, (R9)
+	VMOVUPS    Z3, 384(R9)
+	ADDQ       $0x40, R9
+	ADDQ       DI, R10
+	ADDQ       DI, R11
+	DECQ       R12
+	JNE        column
+	MOVQ       temp+24(FP), R9
+	MOVQ       dst+32(FP), R10
+	MOVQ       $0x00000002, R11
+
+row:
+	VMOVUPS       (R9), Z2
+	VMOVUPS       64(R9), Z3
+	VMOVUPS       128(R9), Z4
+	VMOVUPS       192(R9), Z5
+	VMOVUPS       256(R9), Z6
+	VMOVUPS       320(R9), Z7
+	VADDPS        Z4, Z3, Z8
+	VADDPS        Z6, Z5, Z9
+	VSUBPS        Z4, Z3, Z3
+	VMULPS        Z0, Z3, Z3
+	VSUBPS        Z6, Z5, Z4
+	VMULPS        Z1, Z4, Z4
+	VADDPS        Z8, Z2, Z2
+	VADDPS        Z9, Z2, Z2
+	VADDPS        Z4, Z3, Z3
+	VADDPS        Z7, Z3, Z3
+	VBROADCASTSS  bias+64(FP), Z4
+	VBROADCASTSS  least+68(FP), Z5
+	VBROADCASTSS  most+72(FP), Z6
+	VADDPS        Z4, Z2, Z2
+	VMAXPS        Z2, Z5, Z2
+	VMINPS        Z2, Z6, Z2
+	VADDPS        Z4, Z3, Z3
+	VMAXPS        Z3, Z5, Z3
+	VMINPS        Z3, Z6, Z3
+	VUNPCKLPS     Z3, Z2, Z4
+	MOVLQSX       (DX), R12
+	VMOVLPS       X4, (R10)(R12*4)
+	MOVLQSX       4(DX), R12
+	VMOVHPS       X4, (R10)(R12*4)
+	VEXTRACTF32X4 $0x01, Z4, X5
+	MOVLQSX       16(DX), R12
+	VMOVLPS       X5, (R10)(R12*4)
+	MOVLQSX       20(DX), R12
+	VMOVHPS       X5, (R10)(R12*4)
+	VEXTRACTF32X4 $0x02, Z4, X5
+	MOVLQSX       32(DX), R12
+	VMOVLPS       X5, (R10)(R12*4)
+	MOVLQSX       36(DX), R12
+	VMOVHPS       X5, (R10)(R12*4)
+	VEXTRACTF32X4 $0x03, Z4, X4
+	MOVLQSX       48(DX), R12
+	VMOVLPS       X4, (R10)(R12*4)
+	MOVLQSX       52(DX), R12
+	VMOVHPS       X4, (R10)(R12*4)
+	VUNPCKHPS     Z3, Z2, Z2
+	MOVLQSX       8(DX), R12
+	VMOVLPS       X2, (R10)(R12*4)
+	MOVLQSX       12(DX), R12
+	VMOVHPS       X2, (R10)(R12*4)
+	VEXTRACTF32X4 $0x01, Z2, X3
+	MOVLQSX       24(DX), R12
+	VMOVLPS       X3, (R10)(R12*4)
+	MOVLQSX       28(DX), R12
+	VMOVHPS       X3, (R10)(R12*4)
+	VEXTRACTF32X4 $0x02, Z2, X3
+	MOVLQSX       40(DX), R12
+	VMOVLPS       X3, (R10)(R12*4)
+	MOVLQSX       44(DX), R12
+	VMOVHPS       X3, (R10)(R12*4)
+	VEXTRACTF32X4 $0x03, Z2, X2
+	MOVLQSX       56(DX), R12
+	VMOVLPS       X2, (R10)(R12*4)
+	MOVLQSX       60(DX), R12
+	VMOVHPS       X2, (R10)(R12*4)
+	LEAQ          (R10)(SI*1), R12
+	MOVLQSX       (DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       16(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       32(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	MOVLQSX       48(DX), R13
+	PREFETCHT0    (R12)(R13*4)
+	ADDQ          $+384, R9
+	ADDQ          BX, R10
+	DECQ          R11
+	JNE           row
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, CX
+	SUBQ          $0x10, AX
+	JNE           tiles
+	VZEROUPPER
+	RET
+
+// func winogradFilters5x5AVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradFilters5x5AVX512(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         src+16(FP), DX
+	MOVQ         tap+24(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         dst+32(FP), SI
+	MOVQ         point+40(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+	SHLQ         $0x01, R8
+	IMUL3Q       $0x19, CX, R9
+	VBROADCASTSS number3eaaaaab<>+0(SB), Z0
+	VBROADCASTSS number3f2aaaab<>+0(SB), Z1
+	VBROADCASTSS number3e2aaaab<>+0(SB), Z2
+	VBROADCASTSS number3ef15bef<>+0(SB), Z3
+	VBROADCASTSS number3e715bef<>+0(SB), Z4
+
+channel:
+	MOVQ temp+48(FP), R10
+	MOVQ DX, R11
+	MOVQ $0x00000005, R12
+
+row:
+	VMOVUPS     (R11), Z5
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Z8
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Z9
+	ADDQ        BX, R11
+	VMULPS      Z0, Z7, Z7
+	VMOVAPS     Z7, Z10
+	VFMADD231PS Z5, Z1, Z10
+	VMOVAPS     Z10, Z10
+	VFMADD231PS Z9, Z2, Z10
+	VMOVAPS     Z7, Z7
+	VFMADD231PS Z5, Z2, Z7
+	VMOVAPS     Z7, Z7
+	VFMADD231PS Z9, Z1, Z7
+	VMULPS      Z3, Z6, Z11
+	VMOVAPS     Z11, Z11
+	VFMADD231PS Z8, Z4, Z11
+	VMULPS      Z4, Z6, Z6
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z3, Z6
+	VXORPS      Z8, Z8, Z8
+	VSUBPS      Z10, Z8, Z8
+	VSUBPS      Z11, Z8, Z8
+	VSUBPS      Z10, Z11, Z10
+	VADDPS      Z6, Z7, Z11
+	VSUBPS      Z6, Z7, Z6
+	VMOVUPS     Z5, (R10)
+	VMOVUPS     Z8, 64(R10)
+	VMOVUPS     Z10, 128(R10)
+	VMOVUPS     Z11, 192(R10)
+	VMOVUPS     Z6, 256(R10)
+	VMOVUPS     Z9, 320(R10)
+	ADDQ        $+384, R10
+	DECQ        R12
+	JNE         row
+	MOVQ        temp+48(FP), R10
+	MOVQ        SI, R11
+	LEAQ        (R8)(R8*2), R12
+	ADDQ        R11, R12
+	MOVQ        $0x00000006, R13
+
+column:
+	VMOVUPS     (R10), Z5
+	VMOVUPS     384(R10), Z6
+	VMOVUPS     768(R10), Z7
+	VMOVUPS     1152(R10), Z8
+	VMOVUPS     1536(R10), Z9
+	VMULPS      Z0, Z7, Z7
+	VMOVAPS     Z7, Z10
+	VFMADD231PS Z5, Z1, Z10
+	VMOVAPS     Z10, Z10
+	VFMADD231PS Z9, Z2, Z10
+	VMOVAPS     Z7, Z7
+	VFMADD231PS Z5, Z2, Z7
+	VMOVAPS     Z7, Z7
+	VFMADD231PS Z9, Z1, Z7
+	VMULPS      Z3, Z6, Z11
+	VMOVAPS     Z11, Z11
+	VFMADD231PS Z8, Z4, Z11
+	VMULPS      Z4, Z6, Z6
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z3, Z6
+	VXORPS      Z8, Z8, Z8
+	VSUBPS      Z10, Z8, Z8
+	VSUBPS      Z11, Z8, Z8
+	VSUBPS      Z10, Z11, Z10
+	VADDPS      Z6, Z7, Z11
+	VSUBPS      Z6, Z7, Z6
+	VMOVUPS     Z5, (R11)
+	VMOVUPS     Z8, (R11)(R8*1)
+	VMOVUPS     Z10, (R11)(R8*2)
+	VMOVUPS     Z11, (R12)
+	VMOVUPS     Z6, (R12)(R8*1)
+	VMOVUPS     Z9, (R12)(R8*2)
+	ADDQ        $0x40, R10
+	ADDQ        DI, R11
+	ADDQ        DI, R12
+	DECQ        R13
+	JNE         column
+	ADDQ        R9, DX
+	ADDQ        CX, SI
+	DECQ        AX
+	JNE         channel
+	VZEROUPPER
+	RET
+
+// func winogradGradient5x5AVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradGradient5x5AVX512(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         at+24(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         pitch+16(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+40(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3f000000<>+0(SB), Z0
+	VBROADCASTSS number40000000<>+0(SB), Z0
+	VBROADCASTSS number3f3504f3<>+0(SB), Z0
+	VBROADCASTSS number3fb504f3<>+0(SB), Z1
+
+tiles:
+	MOVQ src+8(FP), R8
+	MOVQ temp+48(FP), R9
+	MOVQ $0x00000002, R10
+
+row:
+	MOVLQSX         (CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z2
+	MOVLQSX         16(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z2, Z2
+	MOVLQSX         32(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z2, Z2
+	MOVLQSX         48(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z2, Z2
+	MOVLQSX         4(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z3
+	MOVLQSX         20(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z3, Z3
+	MOVLQSX         36(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z3, Z3
+	MOVLQSX         52(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z3, Z3
+	MOVLQSX         8(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z4
+	MOVLQSX         24(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z4, Z4
+	MOVLQSX         40(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z4, Z4
+	MOVLQSX         56(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z4, Z4
+	MOVLQSX         12(CX), R11
+	VBROADCASTF32X4 (R8)(R11*4), Z5
+	MOVLQSX         28(CX), R11
+	VINSERTF32X4    $0x01, (R8)(R11*4), Z5, Z5
+	MOVLQSX         44(CX), R11
+	VINSERTF32X4    $0x02, (R8)(R11*4), Z5, Z5
+	MOVLQSX         60(CX), R11
+	VINSERTF32X4    $0x03, (R8)(R11*4), Z5, Z5
+	VUNPCKLPS       Z3, Z2, Z2
+	VUNPCKLPS       Z5, Z4, Z3
+	VUNPCKLPD       Z3, Z2, Z4
+	VUNPCKHPD       Z3, Z2, Z2
+	VMOVAPS         Z4, Z3
+	VFMADD231PS     Z2, Z0, Z3
+	VMOVAPS         Z4, Z5
+	VFNMADD231PS    Z2, Z0, Z5
+	VMOVAPS         Z4, Z6
+	VFMADD231PS     Z2, Z1, Z6
+	VMOVAPS         Z4, Z7
+	VFNMADD231PS    Z2, Z1, Z7
+	VMOVUPS         Z4, (R9)
+	VMOVUPS         Z3, 64(R9)
+	VMOVUPS         Z5, 128(R9)
+	VMOVUPS         Z6, 192(R9)
+	VMOVUPS         Z7, 256(R9)
+	VMOVUPS         Z2, 320(R9)
+	ADDQ            $+384, R9
+	ADDQ            BX, R8
+	DECQ            R10
+	JNE             row
+	MOVQ            temp+48(FP), R9
+	MOVQ            DX, R8
+	LEAQ            (DI)(DI*2), R10
+	ADDQ            R8, R10
+	MOVQ            $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Z2
+	VMOVUPS      384(R9), Z3
+	VMOVAPS      Z2, Z4
+	VFMADD231PS  Z3, Z0, Z4
+	VMOVAPS      Z2, Z5
+	VFNMADD231PS Z3, Z0, Z5
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  Z3, Z1, Z6
+	VMOVAPS      Z2, Z7
+	VFNMADD231PS Z3, Z1, Z7
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z4, (R8)(DI*1)
+	VMOVUPS      Z5, (R8)(DI*2)
+	VMOVUPS      Z6, (R10)
+	VMOVUPS      Z7, (R10)(DI*1)
+	VMOVUPS      Z3, (R10)(DI*2)
+	ADDQ         $0x40, R9
+	ADDQ         SI, R8
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JNE          tiles
+	VZEROUPPER
+	RET
+
+// func winogradTaps5x5AVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+// Requires: AVX, AVX512F
+TEXT ·winogradTaps5x5AVX512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         dst+32(FP), DX
+	MOVQ         tap+40(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         point+16(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	SHLQ         $0x01, DI
+	VBROADCASTSS number3eaaaaab<>+0(SB), Z0
+	VBROADCASTSS number3f2aaaab<>+0(SB), Z1
+	VBROADCASTSS number3e2aaaab<>+0(SB), Z2
+	VBROADCASTSS number3ef15bef<>+0(SB), Z3
+	VBROADCASTSS number3e715bef<>+0(SB), Z4
+
+filters:
+	MOVQ temp+24(FP), R8
+	MOVQ CX, R9
+	LEAQ (DI)(DI*2), R10
+	ADDQ R9, R10
+	MOVQ $0x00000006, R11
+
+column:
+	VMOVUPS      (R9), Z5
+	VMOVUPS      (R9)(DI*1), Z6
+	VMOVUPS      (R9)(DI*2), Z7
+	VMOVUPS      (R10), Z8
+	VMOVUPS      (R10)(DI*1), Z9
+	VMOVUPS      (R10)(DI*2), Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z6, Z7, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z11, Z1, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z7, Z2, Z5
+	VMULPS       Z3, Z6, Z9
+	VMOVAPS      Z9, Z9
+	VFMADD231PS  Z8, Z4, Z9
+	VSUBPS       Z11, Z7, Z12
+	VMULPS       Z0, Z12, Z12
+	VMULPS       Z4, Z6, Z6
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z8, Z3, Z6
+	VMOVAPS      Z10, Z8
+	VFNMADD231PS Z11, Z2, Z8
+	VMOVAPS      Z8, Z8
+	VFMADD231PS  Z7, Z1, Z8
+	VMOVUPS      Z5, (R8)
+	VMOVUPS      Z9, 384(R8)
+	VMOVUPS      Z12, 768(R8)
+	VMOVUPS      Z6, 1152(R8)
+	VMOVUPS      Z8, 1536(R8)
+	ADDQ         $0x40, R8
+	ADDQ         SI, R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNE          column
+	MOVQ         temp+24(FP), R8
+	MOVQ         DX, R9
+	MOVQ         $0x00000005, R10
+
+row:
+	VMOVUPS      (R8), Z5
+	VMOVUPS      64(R8), Z6
+	VMOVUPS      128(R8), Z7
+	VMOVUPS      192(R8), Z8
+	VMOVUPS      256(R8), Z9
+	VMOVUPS      320(R8), Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z6, Z7, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z11, Z1, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z7, Z2, Z5
+	VMULPS       Z3, Z6, Z9
+	VMOVAPS      Z9, Z9
+	VFMADD231PS  Z8, Z4, Z9
+	VSUBPS       Z11, Z7, Z12
+	VMULPS       Z0, Z12, Z12
+	VMULPS       Z4, Z6, Z6
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z8, Z3, Z6
+	VMOVAPS      Z10, Z8
+	VFNMADD231PS Z11, Z2, Z8
+	VMOVAPS      Z8, Z8
+	VFMADD231PS  Z7, Z1, Z8
+	VMOVUPS      Z5, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Z9, (R9)
+	ADDQ         BX, R9
+	VMOVUPS      Z12, (R9)
 	ADDQ         BX, R9
 	VMOVUPS      Z6, (R9)
 	ADDQ         BX, R9

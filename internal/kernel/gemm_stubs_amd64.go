@@ -142,33 +142,61 @@ func gatherTransposeAVX2(rows int, cols int, src *float32, offsets *int32, dst *
 //go:noescape
 func winogradInputAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 
-// winogradOutputAVX2 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
-// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the
-// result plus bias, at least least and at most most. It prefetches the tiles ahead elements
+// winogradOutput3x3AVX2 transforms n tiles back, a positive multiple of the lanes. Element (i, j)
+// of tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on:
+// the result plus bias, at least least and at most most. It prefetches the tiles ahead elements
 // further. temp has 24 vectors.
 //
 //go:noescape
-func winogradOutputAVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+func winogradOutput3x3AVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 
-// winogradFiltersAVX2 transforms 3x3 filters of n channels, up to a vector of each channel's rows
-// filters. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
-// to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
+// winogradFilters3x3AVX2 transforms 3x3 filters of n channels, up to a vector of each channel's
+// rows filters. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j)
+// goes to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
 //
 //go:noescape
-func winogradFiltersAVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+func winogradFilters3x3AVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 
-// winogradGradientAVX2 transforms the output gradients of n tiles, a positive multiple of the
+// winogradGradient3x3AVX2 transforms the output gradients of n tiles, a positive multiple of the
 // lanes. The 4 rows of 4 columns of tile t begin at src[at[t]]; its element (i, j) goes to
-// dst[(6·i+j)·point + t]. temp has 24 vectors.
+// dst[(6·i+j)·point + t]. It reads 4 columns of each row. temp has 24 vectors.
 //
 //go:noescape
-func winogradGradientAVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+func winogradGradient3x3AVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 
-// winogradTapsAVX2 transforms n filters back, a positive multiple of the lanes. Element (i, j) of
-// filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.
+// winogradTaps3x3AVX2 transforms n filters back, a positive multiple of the lanes. Element (i, j)
+// of filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.
 //
 //go:noescape
-func winogradTapsAVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+func winogradTaps3x3AVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+
+// winogradOutput5x5AVX2 transforms n tiles back, a positive multiple of the lanes. Element (i, j)
+// of tile t is at src[(6·i+j)·point + t]. The tile's 2 rows of 2 columns go to dst[at[t]] and on:
+// the result plus bias, at least least and at most most. It prefetches the tiles ahead elements
+// further. temp has 12 vectors.
+//
+//go:noescape
+func winogradOutput5x5AVX2(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+
+// winogradFilters5x5AVX2 transforms 5x5 filters of n channels, up to a vector of each channel's
+// rows filters. Tap t of filter i of channel c is at src[25·c·rows + t·tap + i]; its element (i, j)
+// goes to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 30 vectors.
+//
+//go:noescape
+func winogradFilters5x5AVX2(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+
+// winogradGradient5x5AVX2 transforms the output gradients of n tiles, a positive multiple of the
+// lanes. The 2 rows of 2 columns of tile t begin at src[at[t]]; its element (i, j) goes to
+// dst[(6·i+j)·point + t]. It reads 4 columns of each row. temp has 12 vectors.
+//
+//go:noescape
+func winogradGradient5x5AVX2(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+
+// winogradTaps5x5AVX2 transforms n filters back, a positive multiple of the lanes. Element (i, j)
+// of filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 30 vectors.
+//
+//go:noescape
+func winogradTaps5x5AVX2(n int, src *float32, point int, temp *float32, dst *float32, tap int)
 
 // tile1x1AVX512 is tile for 1 rows and up to 16 columns.
 //
@@ -476,36 +504,64 @@ func winogradInputAVX512(n int, src *float32, pitch int, at *int32, dst *float32
 //go:noescape
 func winogradPlaneAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32, masks *uint16, ahead int)
 
-// winogradOutputAVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j) of
-// tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the
-// result plus bias, at least least and at most most. It prefetches the tiles ahead elements
+// winogradOutput3x3AVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j)
+// of tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on:
+// the result plus bias, at least least and at most most. It prefetches the tiles ahead elements
 // further. temp has 24 vectors.
 //
 //go:noescape
-func winogradOutputAVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+func winogradOutput3x3AVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
 
-// winogradFiltersAVX512 transforms 3x3 filters of n channels, up to a vector of each channel's rows
-// filters. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes
-// to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
+// winogradFilters3x3AVX512 transforms 3x3 filters of n channels, up to a vector of each channel's
+// rows filters. Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j)
+// goes to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.
 //
 //go:noescape
-func winogradFiltersAVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+func winogradFilters3x3AVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
 
-// winogradGradientAVX512 transforms the output gradients of n tiles, a positive multiple of the
+// winogradGradient3x3AVX512 transforms the output gradients of n tiles, a positive multiple of the
 // lanes. The 4 rows of 4 columns of tile t begin at src[at[t]]; its element (i, j) goes to
-// dst[(6·i+j)·point + t]. temp has 24 vectors.
+// dst[(6·i+j)·point + t]. It reads 4 columns of each row. temp has 24 vectors.
 //
 //go:noescape
-func winogradGradientAVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+func winogradGradient3x3AVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
 
-// winogradTapsAVX512 transforms n filters back, a positive multiple of the lanes. Element (i, j) of
-// filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.
+// winogradTaps3x3AVX512 transforms n filters back, a positive multiple of the lanes. Element (i, j)
+// of filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.
 //
 //go:noescape
-func winogradTapsAVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+func winogradTaps3x3AVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
 
-// winogradFilterRowsAVX512 is the first half of winogradFilters: element (r, j) of g·Gᵀ of a vector
-// of filters of channel c goes to the vector dst[18·c+6·r+j].
+// winogradOutput5x5AVX512 transforms n tiles back, a positive multiple of the lanes. Element (i, j)
+// of tile t is at src[(6·i+j)·point + t]. The tile's 2 rows of 2 columns go to dst[at[t]] and on:
+// the result plus bias, at least least and at most most. It prefetches the tiles ahead elements
+// further. temp has 12 vectors.
+//
+//go:noescape
+func winogradOutput5x5AVX512(n int, src *float32, point int, temp *float32, dst *float32, pitch int, at *int32, ahead int, bias float32, least float32, most float32)
+
+// winogradFilters5x5AVX512 transforms 5x5 filters of n channels, up to a vector of each channel's
+// rows filters. Tap t of filter i of channel c is at src[25·c·rows + t·tap + i]; its element (i, j)
+// goes to dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 30 vectors.
+//
+//go:noescape
+func winogradFilters5x5AVX512(n int, rows int, src *float32, tap int, dst *float32, point int, temp *float32)
+
+// winogradGradient5x5AVX512 transforms the output gradients of n tiles, a positive multiple of the
+// lanes. The 2 rows of 2 columns of tile t begin at src[at[t]]; its element (i, j) goes to
+// dst[(6·i+j)·point + t]. It reads 4 columns of each row. temp has 12 vectors.
+//
+//go:noescape
+func winogradGradient5x5AVX512(n int, src *float32, pitch int, at *int32, dst *float32, point int, temp *float32)
+
+// winogradTaps5x5AVX512 transforms n filters back, a positive multiple of the lanes. Element (i, j)
+// of filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 30 vectors.
+//
+//go:noescape
+func winogradTaps5x5AVX512(n int, src *float32, point int, temp *float32, dst *float32, tap int)
+
+// winogradFilterRowsAVX512 is the first half of winogradFilters3x3AVX512: element (r, j) of g·Gᵀ of
+// a vector of filters of channel c goes to the vector dst[18·c+6·r+j].
 //
 //go:noescape
 func winogradFilterRowsAVX512(n int, rows int, src *float32, tap int, dst *float32)

@@ -4,10 +4,8 @@ import "math"
 
 const (
 	winogradIn     = 6 // rows and columns of the input of a tile
-	winogradOut    = 4 // rows and columns of the output of a tile
 	winogradCols   = 8 // columns of the input of a tile that may be read
 	winogradPoints = winogradIn * winogradIn
-	winogradTaps   = 9
 
 	// Sizes of the parts that the work is cut into. They change no result.
 	winogradTiles   = 64      // about as many tiles in a block
@@ -17,23 +15,40 @@ const (
 	winogradDepth   = 1 << 16 // about as many elements of transformed filters at a time, if each is read once
 )
 
-// winograd is a convolution of 3x3 filters at stride 1 by Winograd's minimal filtering F(4x4, 3x3)
-// (Lavin and Gray 2016). The output is cut into tiles of 4x4. With d the 6x6 input of a tile of
-// channel c, and g the filter of channels o and c,
+// tileForm is Winograd's minimal filtering F(out×out, taps×taps): filters of taps×taps, on tiles
+// whose output is out×out and whose input is 6x6.
+type tileForm struct{ out, taps int }
+
+var (
+	threeTaps = tileForm{out: 4, taps: 3}
+	fiveTaps  = tileForm{out: 2, taps: 5}
+)
+
+// filter returns the elements of a filter.
+func (f tileForm) filter() int { return f.taps * f.taps }
+
+// border returns by how many rows a tile's input is higher than its output.
+func (f tileForm) border() int { return f.taps - 1 }
+
+// winograd is a convolution of 3x3 or 5x5 filters at stride 1 by Winograd's minimal filtering
+// F(4x4, 3x3) or F(2x2, 5x5) (Lavin and Gray 2016). The output is cut into tiles of 4x4, or of 2x2.
+// With d the 6x6 input of a tile of channel c, and g the filter of channels o and c,
 //
 //	y[o] = Aᵀ·(Σ_c (G·g·Gᵀ) ⊙ (Bᵀ·d·B))·A
 //
-// takes 36 multiplications for each c where the definition takes 144. Each of the 36 points is a
-// matrix product over c, of filters and tiles, which the engine computes.
+// takes 36 multiplications for each c where the definition takes 144, or 100. Each of the 36 points
+// is a matrix product over c, of filters and tiles, which the engine computes.
 //
 // The matrices interpolate at 0, ±√½, ±√2 and ∞; B's row for a point p holds the coefficients of
-// Π(x - q) over the other points q, G's (1, p, p²)/Π(p - q), A's (1, p, p², p³). The common choice,
-// 0, ±1, ±2 and ∞, has larger coefficients: its error bound is 4.5 times as large.
+// Π(x - q) over the other points q, G's (1, p, p², …)/Π(p - q), A's (1, p, p², …). The common
+// choice, 0, ±1, ±2 and ∞, has larger coefficients: its error bound for 3x3 is 4.5 times as large.
 //
 // A tile's result depends on its own input and the filters alone. So the bits of an image don't
 // depend on the other images, and those of a batch not on the number of workers.
 type winograd[T Float] struct {
 	e               *engine[T]
+	form            tileForm
+	t               *tileTransforms[T]
 	batch, groups   int
 	in, out         int  // channels of a group
 	data            bool // the gradient of the input, whose filters are transposed and turned by 180°
@@ -82,22 +97,27 @@ type winogradScratch[T Float] struct {
 	call, group, row int // whose filters the weights are
 }
 
-// winogradFits says whether F(4x4, 3x3) can compute a convolution and the gradient of its input.
-func winogradFits(s ConvShape) bool {
-	return s.KernelH == 3 && s.KernelW == 3 && s.StrideH == 1 && s.StrideW == 1 && s.DilationH == 1 &&
-		s.DilationW == 1 && max(s.PadTop, s.PadBottom, s.PadLeft, s.PadRight) <= 2
+// formOf returns the form that can compute a convolution and the gradient of its input, if one can.
+func formOf(s ConvShape) (f tileForm, fits bool) {
+	f = threeTaps
+	if s.KernelH == 5 {
+		f = fiveTaps
+	}
+	return f, s.KernelH == f.taps && s.KernelW == f.taps && s.StrideH == 1 && s.StrideW == 1 && s.DilationH == 1 &&
+		s.DilationW == 1 && max(s.PadTop, s.PadBottom, s.PadLeft, s.PadRight) <= f.border()
 }
 
-// winogradSuits says whether tiles are worth considering: the element type is float32, and the
-// tiles don't hang over the edges by much.
-func winogradSuits[T Float](s ConvShape) bool {
+// winogradSuits returns the form if tiles are worth considering: the element type is float32, and
+// the tiles don't hang over the edges by much.
+func winogradSuits[T Float](s ConvShape) (f tileForm, suits bool) {
 	_, single := any(T(0)).(float32)
-	return single && winogradFits(s) && 5*s.OutHeight()*s.OutWidth() >= 3*s.tiles()*winogradOut*winogradOut
+	f, fits := formOf(s)
+	return f, single && fits && 5*s.OutHeight()*s.OutWidth() >= 3*s.tiles(f)*f.out*f.out
 }
 
 // tiles returns the number of tiles of an image.
-func (s ConvShape) tiles() int {
-	return ceilDiv(s.OutHeight(), winogradOut) * ceilDiv(s.OutWidth(), winogradOut)
+func (s ConvShape) tiles(f tileForm) int {
+	return ceilDiv(s.OutHeight(), f.out) * ceilDiv(s.OutWidth(), f.out)
 }
 
 // winogradPays says whether it is faster than the general passes, by the measurements in
@@ -105,13 +125,18 @@ func (s ConvShape) tiles() int {
 // at the batch, so that an image has the same bits in any.
 func winogradPays[T Float](s ConvShape) bool {
 	in, out := s.groupChannels()
-	return winogradSuits[T](s) && min(in, out) >= 16 && s.tiles() >= 4
+	f, suits := winogradSuits[T](s)
+	if f == fiveTaps {
+		return suits && min(in, out) >= 20 && s.tiles(f) >= 16
+	}
+	return suits && min(in, out) >= 16 && s.tiles(f) >= 4
 }
 
 func newWinogradForward[T Float](e *engine[T], s ConvShape) *winograd[T] {
 	in, out := s.groupChannels()
+	f, _ := formOf(s)
 	c := &winograd[T]{
-		e: e, batch: s.Batch, groups: s.Groups, in: in, out: out, height: s.InHeight, width: s.InWidth,
+		e: e, form: f, batch: s.Batch, groups: s.Groups, in: in, out: out, height: s.InHeight, width: s.InWidth,
 		top: s.PadTop, left: s.PadLeft, outH: s.OutHeight(), outW: s.OutWidth(),
 	}
 	c.plan()
@@ -122,16 +147,18 @@ func newWinogradForward[T Float](e *engine[T], s ConvShape) *winograd[T] {
 // is as large as x.
 func newWinogradData[T Float](e *engine[T], s ConvShape) *winograd[T] {
 	in, out := s.groupChannels()
+	f, _ := formOf(s)
 	c := &winograd[T]{
-		e: e, batch: s.Batch, groups: s.Groups, in: out, out: in, data: true, height: s.OutHeight(),
-		width: s.OutWidth(), top: 2 - s.PadTop, left: 2 - s.PadLeft, outH: s.InHeight, outW: s.InWidth,
+		e: e, form: f, batch: s.Batch, groups: s.Groups, in: out, out: in, data: true, height: s.OutHeight(),
+		width: s.OutWidth(), top: f.border() - s.PadTop, left: f.border() - s.PadLeft, outH: s.InHeight, outW: s.InWidth,
 	}
 	c.plan()
 	return c
 }
 
 func (c *winograd[T]) plan() {
-	c.tilesH, c.tilesW = ceilDiv(c.outH, winogradOut), ceilDiv(c.outW, winogradOut)
+	c.t = c.e.winograd.of(c.form)
+	c.tilesH, c.tilesW = ceilDiv(c.outH, c.form.out), ceilDiv(c.outW, c.form.out)
 	rows := c.batch * c.tilesH
 	c.rows = min(rows, rowsOfTiles(c.tilesW, c.e.cols))
 	c.blocks = ceilDiv(rows, c.rows)
@@ -142,7 +169,7 @@ func (c *winograd[T]) plan() {
 	}
 	if tiles := c.rows * c.tilesW; c.blocks == 1 && 2*tiles <= c.e.lane && tiles <= c.e.rows && c.out%c.e.cols == 0 {
 		c.byFilters, c.pitch, c.tileRow = true, tiles, []rowTile{{0, tiles}}
-		if c.e.winograd.few != nil {
+		if c.t.few != nil {
 			c.pitch = ceilDiv(tiles, fewTogether) * fewTogether // with copies of the last tile
 		}
 	}
@@ -152,8 +179,8 @@ func (c *winograd[T]) plan() {
 	for i := range c.offsets {
 		c.offsets[i] = int32(i * c.pitch)
 	}
-	c.sourcePitch = winogradOut*c.tilesW + winogradIn - winogradOut
-	c.direct = c.outH%winogradOut == 0 && c.outW%winogradOut == 0
+	c.sourcePitch = c.form.out*c.tilesW + c.form.border()
+	c.direct = c.outH%c.form.out == 0 && c.outW%c.form.out == 0
 	c.planTables()
 	c.planShards()
 	if c.byFilters {
@@ -245,21 +272,21 @@ func (c *winograd[T]) newTable(first, n int) tileTable {
 	for i := range n {
 		row := first + i
 		if i > 0 && row%c.tilesH == 0 {
-			line += winogradIn - winogradOut // the rows below the last tiles of an image
+			line += c.form.border() // the rows below the last tiles of an image
 		}
-		target, pitch := i*winogradOut*winogradOut*c.tilesW, winogradOut*c.tilesW
+		target, pitch := i*c.form.out*c.form.out*c.tilesW, c.form.out*c.tilesW
 		if c.direct {
-			target = (row/c.tilesH*c.groups*c.out*c.tilesH + row%c.tilesH) * winogradOut * c.outW
+			target = (row/c.tilesH*c.groups*c.out*c.tilesH + row%c.tilesH) * c.form.out * c.outW
 			pitch = c.outW
 		}
 		for col := range c.tilesW {
-			p.source = append(p.source, int32(line*c.sourcePitch+col*winogradOut))
-			p.target = append(p.target, int32(target+col*winogradOut))
+			p.source = append(p.source, int32(line*c.sourcePitch+col*c.form.out))
+			p.target = append(p.target, int32(target+col*c.form.out))
 		}
-		line += winogradOut
-		p.targetSize = target + winogradOut*pitch
+		line += c.form.out
+		p.targetSize = target + c.form.out*pitch
 	}
-	p.sourceSize = (line + winogradIn - winogradOut) * c.sourcePitch
+	p.sourceSize = (line + c.form.border()) * c.sourcePitch
 	for len(p.source)%c.e.lane > 0 {
 		p.source, p.target = append(p.source, p.source[len(p.source)-1]), append(p.target, p.target[len(p.target)-1])
 	}
@@ -281,8 +308,8 @@ func (c *winograd[T]) planeTiles(first, rows int) *planeTiles {
 	image := c.groups * c.in * c.height * c.width
 	for t := range n {
 		i := min(t, tiles-1)
-		row, left := first+i/c.tilesW, i%c.tilesW*winogradOut-c.left
-		top := row%c.tilesH*winogradOut - c.top
+		row, left := first+i/c.tilesW, i%c.tilesW*c.form.out-c.left
+		top := row%c.tilesH*c.form.out - c.top
 		at := row/c.tilesH*image + top*c.width + left
 		if at > math.MaxInt32 {
 			return nil
@@ -411,7 +438,7 @@ func (c *winograd[T]) copySource(p *tileTable, channel int, dst []T) {
 	size := c.height * c.width
 	for row, end := p.first, p.first+p.rows; row < end; {
 		image, next := row/c.tilesH, min(end, (row/c.tilesH+1)*c.tilesH)
-		start, lines := row%c.tilesH*winogradOut-c.top, (next-row)*winogradOut+winogradIn-winogradOut
+		start, lines := row%c.tilesH*c.form.out-c.top, (next-row)*c.form.out+c.form.border()
 		copyPadded(c.e, plane, c.x[(image*c.groups*c.in+channel)*size:][:size], start, lines, dst)
 		dst = dst[lines*c.sourcePitch:]
 		row = next
@@ -493,7 +520,7 @@ func (c *winograd[T]) multiplyByFilters(
 	s.byTile = grow(s.byTile, winogradPoints*size)
 	for k0 := 0; k0 < c.in; k0 += c.depth {
 		kc := min(c.depth, c.in-k0)
-		if c.e.winograd.few != nil {
+		if c.t.few != nil {
 			c.multiplyFewTiles(s, group, row, columns, packed, k0, kc)
 			continue
 		}
@@ -521,10 +548,10 @@ func (c *winograd[T]) multiplyFewTiles(
 ) {
 	s.weights = grow(s.weights, fewTemp*c.e.lane)
 	for _, t := range columns {
-		s.taps = grow(s.taps, winogradTaps*t.rows*kc)
+		s.taps = grow(s.taps, c.form.filter()*t.rows*kc)
 		c.packTaps(group, rowTile{row + t.row, t.rows}, k0, kc, s.taps)
 		for first := 0; first < t.rows; first += c.e.lane {
-			c.e.winograd.few(fewTiles[T]{
+			c.t.few(fewTiles[T]{
 				filters: tileFilters[T]{n: kc, rows: c.e.lane, pitch: t.rows, src: s.taps[first:], turned: c.data},
 				input:   packed[(group*c.in+k0)*c.pitch:], point: c.point, tiles: c.pitch,
 				sums: s.byTile[t.row+first:], sumPoint: c.pitch * c.filters, sumTile: c.filters, continues: k0 > 0,
@@ -541,10 +568,10 @@ func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, ti
 	point := c.filters*kc + slack
 	s.weights = grow(s.weights, winogradPoints*point)
 	for _, t := range tiles {
-		s.taps = grow(s.taps, winogradTaps*t.rows*kc)
+		s.taps = grow(s.taps, c.form.filter()*t.rows*kc)
 		c.packTaps(group, rowTile{row + t.row, t.rows}, k0, kc, s.taps)
 		for first := 0; first < t.rows; first += c.e.lane {
-			c.e.winograd.filters(tileFilters[T]{
+			c.t.filters(tileFilters[T]{
 				n: kc, rows: min(t.rows-first, c.e.lane), pitch: t.rows, src: s.taps[first:], turned: c.data,
 				dst: s.weights[t.row*kc+first:], point: point, temp: s.temp[:],
 			})
@@ -553,20 +580,20 @@ func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, ti
 }
 
 // packTaps packs a tile's rows of filters for channels [k0, k0+kc): tap k of filter i and channel
-// k0+j is dst[(winogradTaps·j+k)·rows + i].
+// k0+j is dst[(s·j+k)·rows + i], for filters of s elements.
 func (c *winograd[T]) packTaps(group int, t rowTile, k0, kc int, dst []T) {
 	if !c.data {
-		w := c.w[((group*c.out+t.row)*c.in+k0)*winogradTaps:]
+		w := c.w[((group*c.out+t.row)*c.in+k0)*c.form.filter():]
 		c.e.transpose(transpose[T]{
-			rows: t.rows, cols: kc * winogradTaps, src: w, srcStride: c.in * winogradTaps, dst: dst,
+			rows: t.rows, cols: kc * c.form.filter(), src: w, srcStride: c.in * c.form.filter(), dst: dst,
 			dstStride: t.rows,
 		})
 		return
 	}
 	for j := range kc {
-		w := c.w[((group*c.in+k0+j)*c.out+t.row)*winogradTaps:]
+		w := c.w[((group*c.in+k0+j)*c.out+t.row)*c.form.filter():]
 		c.e.transpose(transpose[T]{
-			rows: t.rows, cols: winogradTaps, src: w, srcStride: winogradTaps, dst: dst[j*winogradTaps*t.rows:],
+			rows: t.rows, cols: c.form.filter(), src: w, srcStride: c.form.filter(), dst: dst[j*c.form.filter()*t.rows:],
 			dstStride: t.rows,
 		})
 	}
@@ -582,17 +609,20 @@ func (c *winograd[T]) writeTarget(s *winogradScratch[T], p *tileTable, channel i
 	if c.direct {
 		t.dst, t.pitch = c.y[(p.first/c.tilesH*c.groups*c.out+channel)*plane:][:p.targetSize], c.outW
 		t.ahead = plane
-		c.e.winograd.output(t)
+		c.t.output(t)
 		return
 	}
 	s.target = grow(s.target, p.targetSize)
-	t.dst, t.pitch = s.target, winogradOut*c.tilesW
-	c.e.winograd.output(t)
-	for i := range p.rows {
-		image, row := (p.first+i)/c.tilesH, (p.first+i)%c.tilesH*winogradOut
+	t.dst, t.pitch = s.target, c.form.out*c.tilesW
+	c.t.output(t)
+	src := s.target
+	for row, end := p.first, p.first+p.rows; row < end; {
+		image, next := row/c.tilesH, min(end, (row/c.tilesH+1)*c.tilesH)
+		first, lines := row%c.tilesH*c.form.out, (next-row)*c.form.out
 		c.e.copy(copyRows[T]{
-			rows: min(winogradOut, c.outH-row), cols: c.outW, src: s.target[i*winogradOut*t.pitch:], srcStride: t.pitch,
-			dst: c.y[(image*c.groups*c.out+channel)*plane+row*c.outW:], dstStride: c.outW,
+			rows: min(lines, c.outH-first), cols: c.outW, src: src, srcStride: t.pitch,
+			dst: c.y[(image*c.groups*c.out+channel)*plane+first*c.outW:], dstStride: c.outW,
 		})
+		src, row = src[lines*t.pitch:], next
 	}
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"testing"
@@ -11,9 +12,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// winogradGrowth is the largest factor by which F(4x4, 3x3) can enlarge rounding errors. In one
-// dimension the largest output of |Aᵀ|·(|G|·g ⊙ |Bᵀ|·d) is 13.7 for filters whose absolute values
-// sum to 1 and inputs of at most 1.
+// winogradGrowth is the largest factor by which F(4x4, 3x3) and F(2x2, 5x5) can enlarge rounding
+// errors. In one dimension the largest output of |Aᵀ|·(|G|·g ⊙ |Bᵀ|·d) is at most 13.7 for filters
+// whose absolute values sum to 1 and inputs of at most 1.
 const winogradGrowth = 13.7 * 13.7
 
 // tiledBound bounds the error of the results of a filter, of any number of channels, whose absolute
@@ -23,8 +24,8 @@ func tiledBound[T Float](channels int, size, largest float64) float64 {
 }
 
 // winogradShapes are the convolutions of known networks, with fewer images and channels, and
-// geometries that have broken tilings.
-var winogradShapes = map[string]ConvShape{
+// geometries that have broken tilings; each with 3x3 and with 5x5 filters.
+var winogradShapes = withFiveTaps(map[string]ConvShape{
 	"whole tiles":     threeByThree(2, 16, 8, 16, 1),
 	"ragged":          threeByThree(3, 17, 7, 19, 1),
 	"ragged, 13":      threeByThree(2, 18, 13, 33, 1),
@@ -62,6 +63,15 @@ var winogradShapes = map[string]ConvShape{
 		Batch: 2, InChannels: 4, InHeight: 3, InWidth: 70, OutChannels: 5, KernelH: 3, KernelW: 3, PadBottom: 1,
 		PadLeft: 2,
 	},
+})
+
+// withFiveTaps adds each shape with 5x5 filters, on inputs of two rows and columns more.
+func withFiveTaps(shapes map[string]ConvShape) map[string]ConvShape {
+	for name, s := range maps.Clone(shapes) {
+		s.KernelH, s.KernelW, s.InHeight, s.InWidth = 5, 5, s.InHeight+2, s.InWidth+2
+		shapes["5x5, "+name] = s
+	}
+	return shapes
 }
 
 func threeByThree(batch, in, size, out, pad int) ConvShape {
@@ -69,6 +79,12 @@ func threeByThree(batch, in, size, out, pad int) ConvShape {
 		Batch: batch, InChannels: in, InHeight: size, InWidth: size, OutChannels: out, KernelH: 3, KernelW: 3,
 		PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: pad,
 	}
+}
+
+func fiveByFive(batch, in, size, out, pad int) ConvShape {
+	s := threeByThree(batch, in, size, out, pad)
+	s.KernelH, s.KernelW = 5, 5
+	return s
 }
 
 // checkWinograd compares the three passes with the definition in float64.
@@ -87,10 +103,11 @@ func checkWinograd[T Float](t require.TestingT, s ConvShape) {
 	})
 	checkTiledWeights(t, s, x, dy, wantW)
 	in, out := s.groupChannels()
+	f, _ := formOf(s)
 	for i, v := range w {
-		o := i / (in * winogradTaps)
+		o := i / (in * f.filter())
 		filters[o] += math.Abs(float64(v))
-		turned[o/out*in+i/winogradTaps%in] += math.Abs(float64(v))
+		turned[o/out*in+i/f.filter()%in] += math.Abs(float64(v))
 	}
 	forward, data := newWinogradForward(engineFor[T](), s), newWinogradData(engineFor[T](), s)
 	for range 2 { // the second time with a used workspace
@@ -127,16 +144,18 @@ func TestWinogradAgainstDefinition(t *testing.T) {
 }
 
 func drawWinogradShape(t *rapid.T) ConvShape {
+	f := rapid.SampledFrom([]tileForm{threeTaps, fiveTaps}).Draw(t, "form")
+	pad := rapid.IntRange(0, f.border())
 	s := ConvShape{
 		Batch: rapid.IntRange(1, 9).Draw(t, "batch"), Groups: rapid.IntRange(1, 3).Draw(t, "groups"),
-		KernelH: 3, KernelW: 3,
-		PadTop: rapid.IntRange(0, 2).Draw(t, "top"), PadBottom: rapid.IntRange(0, 2).Draw(t, "bottom"),
-		PadLeft: rapid.IntRange(0, 2).Draw(t, "left"), PadRight: rapid.IntRange(0, 2).Draw(t, "right"),
+		KernelH: f.taps, KernelW: f.taps,
+		PadTop: pad.Draw(t, "top"), PadBottom: pad.Draw(t, "bottom"),
+		PadLeft: pad.Draw(t, "left"), PadRight: pad.Draw(t, "right"),
 	}
 	s.InChannels = s.Groups * rapid.IntRange(1, 20).Draw(t, "in")
 	s.OutChannels = s.Groups * rapid.IntRange(1, 20).Draw(t, "out")
-	s.InHeight = max(1, 3-s.PadTop-s.PadBottom) + rapid.IntRange(0, 20).Draw(t, "height")
-	s.InWidth = max(1, 3-s.PadLeft-s.PadRight) + rapid.IntRange(0, 20).Draw(t, "width")
+	s.InHeight = max(1, f.taps-s.PadTop-s.PadBottom) + rapid.IntRange(0, 20).Draw(t, "height")
+	s.InWidth = max(1, f.taps-s.PadLeft-s.PadRight) + rapid.IntRange(0, 20).Draw(t, "width")
 	return s
 }
 
@@ -154,6 +173,7 @@ func TestWinogradErrors(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []ConvShape{
 			threeByThree(1, 16, 16, 16, 1), threeByThree(1, 64, 14, 64, 1), threeByThree(1, 256, 7, 64, 1),
+			fiveByFive(1, 16, 16, 16, 2), fiveByFive(1, 64, 27, 64, 2), fiveByFive(1, 256, 7, 64, 2),
 		} {
 			r := newRand(22)
 			nx, nw, ny := s.sizes()
@@ -162,7 +182,7 @@ func TestWinogradErrors(t *testing.T) {
 				x[i] = float32(max(0, r.NormFloat64()))
 			}
 			for i := range w {
-				w[i] = float32(r.NormFloat64() / math.Sqrt(float64(s.InChannels*winogradTaps)))
+				w[i] = float32(r.NormFloat64() / math.Sqrt(float64(s.InChannels*s.KernelH*s.KernelW)))
 			}
 			want := newSums(ny)
 			naiveConv{s}.each(func(i, j, k int) { want.add(k, float64(x[i])*float64(w[j])) })
@@ -177,8 +197,8 @@ func TestWinogradErrors(t *testing.T) {
 			tiled, direct := make([]float32, ny), make([]float32, ny)
 			newWinogradForward(engineFor[float32](), s).run(x, w, nil, tiled, Limits[float32]{}, nil, nil)
 			newConvForward(engineFor[float32](), s).run(x, w, nil, direct)
-			t.Logf("%d channels: %.2g, direct %.2g", s.InChannels, rms(tiled), rms(direct))
-			assert.Less(t, rms(tiled), most*rms(direct), "%d channels", s.InChannels)
+			t.Logf("%dx%d, %d channels: %.2g, direct %.2g", s.KernelH, s.KernelW, s.InChannels, rms(tiled), rms(direct))
+			assert.Less(t, rms(tiled), most*rms(direct), "%dx%d, %d channels", s.KernelH, s.KernelW, s.InChannels)
 		}
 	})
 }
@@ -294,10 +314,7 @@ func TestWinogradTransforms(t *testing.T) {
 		}
 		for _, vectors := range []int{1, 3} {
 			n := vectors * 16
-			at := make([]int32, n)
-			for i := range at {
-				at[i] = int32(4 * (i * 7 % n))
-			}
+			at := tilesApart(4, n)
 			pitch := 4*n + 4
 			src := guarded(t, random[float32](r, 6*pitch), true)
 			want, got := make([]float32, winogradPoints*n), guarded(t, make([]float32, winogradPoints*n), true)
@@ -305,24 +322,29 @@ func TestWinogradTransforms(t *testing.T) {
 			e.winograd.input(tileInput[float32]{src, pitch, at, got, n, temp})
 			near("input", want, got)
 
-			m := guarded(t, random[float32](r, winogradPoints*n), true)
-			want, got = make([]float32, 4*pitch), guarded(t, make([]float32, 4*pitch), true)
-			portable.output(tileOutput[float32]{m, n, want, pitch, at, 0, 0.25, 0, 1.5, temp})
-			e.winograd.output(tileOutput[float32]{m, n, got, pitch, at, 4 * n, 0.25, 0, 1.5, temp})
-			near("output", want, got)
+			for _, f := range []tileForm{threeTaps, fiveTaps} {
+				m := guarded(t, random[float32](r, winogradPoints*n), true)
+				at, pitch := tilesApart(f.out, n), f.out*n
+				want, got = make([]float32, f.out*pitch), guarded(t, make([]float32, f.out*pitch), true)
+				portable.of(f).output(tileOutput[float32]{m, n, want, pitch, at, 0, 0.25, 0, 1.5, temp})
+				e.winograd.of(f).output(tileOutput[float32]{m, n, got, pitch, at, pitch, 0.25, 0, 1.5, temp})
+				near(fmt.Sprintf("output of %v", f), want, got)
+			}
 		}
 		for rows := 1; rows <= min(e.rows, e.lane); rows++ {
-			for _, turned := range []bool{false, true} {
-				const channels = 3
-				for _, pitch := range []int{rows, rows + 5} {
-					point := channels*pitch + slack
-					src := random[float32](r, winogradTaps*channels*pitch+slack)
-					want, got := make([]float32, winogradPoints*point), make([]float32, winogradPoints*point)
-					portable.filters(tileFilters[float32]{channels, rows, pitch, src, turned, want, point, temp})
-					e.winograd.filters(tileFilters[float32]{channels, rows, pitch, src, turned, got, point, temp})
-					for i := range winogradPoints * channels {
-						at := i/channels*point + i%channels*pitch
-						near(fmt.Sprintf("%d filters, pitch %d", rows, pitch), want[at:][:rows], got[at:][:rows])
+			for _, f := range []tileForm{threeTaps, fiveTaps} {
+				for _, turned := range []bool{false, true} {
+					const channels = 3
+					for _, pitch := range []int{rows, rows + 5} {
+						point := channels*pitch + slack
+						src := random[float32](r, f.filter()*channels*pitch+slack)
+						want, got := make([]float32, winogradPoints*point), make([]float32, winogradPoints*point)
+						portable.of(f).filters(tileFilters[float32]{channels, rows, pitch, src, turned, want, point, temp})
+						e.winograd.of(f).filters(tileFilters[float32]{channels, rows, pitch, src, turned, got, point, temp})
+						for i := range winogradPoints * channels {
+							at := i/channels*point + i%channels*pitch
+							near(fmt.Sprintf("%d filters of %v, pitch %d", rows, f, pitch), want[at:][:rows], got[at:][:rows])
+						}
 					}
 				}
 			}
@@ -330,23 +352,32 @@ func TestWinogradTransforms(t *testing.T) {
 	})
 }
 
+// tilesApart returns where n tiles begin in a row of them, in a mixed order.
+func tilesApart(size, n int) []int32 {
+	at := make([]int32, n)
+	for i := range at {
+		at[i] = int32(size * (i * 7 % n))
+	}
+	return at
+}
+
 // TestWinogradFewTiles compares the kernel for few tiles with the transform of all filters and
 // their products, to the bit, on memory that ends at a protected page.
 func TestWinogradFewTiles(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		e, r := engineFor[float32](), newRand(26)
-		require.Equal(t, active == isaAVX512, e.winograd.few != nil)
-		if e.winograd.few == nil {
+		require.Equal(t, active == isaAVX512, e.winograd.threeTaps.few != nil)
+		if e.winograd.threeTaps.few == nil {
 			return
 		}
 		for _, channels := range []int{1, 5, fewChannels, 2*fewChannels + 3} {
 			for _, tiles := range []int{fewTogether, 2 * fewTogether} {
 				for _, turned := range []bool{false, true} {
 					f := tileFilters[float32]{n: channels, rows: e.lane, pitch: e.lane, turned: turned}
-					f.src = guarded(t, random[float32](r, winogradTaps*channels*e.lane), true)
+					f.src = guarded(t, random[float32](r, threeTaps.filter()*channels*e.lane), true)
 					f.point, f.temp = channels*e.lane, make([]float32, winogradPoints*e.lane)
 					f.dst = make([]float32, winogradPoints*f.point)
-					e.winograd.filters(f)
+					e.winograd.threeTaps.filters(f)
 					point, sumPoint := channels*tiles+3, tiles*e.lane
 					input := guarded(t, random[float32](r, winogradPoints*point-3), true)
 					sums := guarded(t, random[float32](r, winogradPoints*sumPoint), true)
@@ -362,7 +393,7 @@ func TestWinogradFewTiles(t *testing.T) {
 								want[i] = fma(a, b, want[i])
 							}
 						}
-						e.winograd.few(fewTiles[float32]{
+						e.winograd.threeTaps.few(fewTiles[float32]{
 							filters: f, input: input, point: point, tiles: tiles, sums: sums, sumPoint: sumPoint,
 							sumTile: e.lane, continues: continues, temp: make([]float32, fewTemp*e.lane),
 						})

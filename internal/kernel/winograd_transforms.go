@@ -5,13 +5,27 @@ import "math"
 // winogradTransforms are the transforms of one instruction set. The number of tiles is a multiple
 // of the engine's lanes.
 type winogradTransforms[T Float] struct {
-	input    func(tileInput[T])
-	plane    func(tilePlane[T]) // nil in an instruction set without a kernel for it
+	input func(tileInput[T])
+	plane func(tilePlane[T]) // nil in an instruction set without a kernel for it
+
+	threeTaps, fiveTaps tileTransforms[T]
+}
+
+// tileTransforms are the transforms that depend on the form.
+type tileTransforms[T Float] struct {
 	output   func(tileOutput[T])
 	filters  func(tileFilters[T])
-	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of 4x4
+	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of out×out; four columns of each row may be read
 	taps     func(tileTaps[T])
-	few      func(fewTiles[T]) // nil in an instruction set without a kernel for it
+	few      func(fewTiles[T]) // nil without a kernel for it
+}
+
+// of returns the transforms of a form.
+func (t *winogradTransforms[T]) of(f tileForm) *tileTransforms[T] {
+	if f == fiveTaps {
+		return &t.fiveTaps
+	}
+	return &t.threeTaps
 }
 
 // tileInput transforms tiles: dst[(6i+j)·point + t] = (Bᵀ·d·B)[i,j] of tile t, whose six rows d
@@ -47,8 +61,8 @@ type planeTiles struct {
 }
 
 // tileOutput is bias + Aᵀ·m·A, at least least and at most most, for each tile t, with m[i,j] =
-// src[(6i+j)·point + t]. Its four rows begin at dst[at[t]], pitch apart. Kernels may prefetch the
-// tiles ahead elements further.
+// src[(6i+j)·point + t]. Its rows begin at dst[at[t]], pitch apart. Kernels may prefetch the tiles
+// ahead elements further.
 type tileOutput[T Float] struct {
 	src               []T
 	point             int
@@ -61,8 +75,8 @@ type tileOutput[T Float] struct {
 }
 
 // tileFilters transforms rows filters, at most a vector, of n channels: dst[(6i+j)·point + c·pitch
-// + f] = (G·g·Gᵀ)[i,j], with g[k] = src[(9c+k)·pitch + f], or g[8-k] if turned. It may write up to
-// slack elements past the end.
+// + f] = (G·g·Gᵀ)[i,j], with g[k] = src[(s·c+k)·pitch + f], or g[s-1-k] if turned, for filters of s
+// taps. It may write up to slack elements past the end.
 type tileFilters[T Float] struct {
 	n, rows, pitch int
 	src            []T
@@ -120,8 +134,16 @@ func insidePlane(height, width, top, left int) uint64 {
 
 func portableWinograd[T Float]() winogradTransforms[T] {
 	return winogradTransforms[T]{
-		input: tileInputGeneric[T], output: tileOutputGeneric[T], filters: tileFiltersGeneric[T],
-		gradient: tileGradientGeneric[T], taps: tileTapsGeneric[T],
+		input: tileInputGeneric[T], threeTaps: portableTiles[T](threeTaps), fiveTaps: portableTiles[T](fiveTaps),
+	}
+}
+
+func portableTiles[T Float](f tileForm) tileTransforms[T] {
+	return tileTransforms[T]{
+		output:   func(t tileOutput[T]) { tileOutputGeneric(f, t) },
+		filters:  func(t tileFilters[T]) { tileFiltersGeneric(f, t) },
+		gradient: func(t tileInput[T]) { tileGradientGeneric(f, t) },
+		taps:     func(t tileTaps[T]) { tileTapsGeneric(f, t) },
 	}
 }
 
@@ -150,47 +172,53 @@ func inputPoints[T Float](x0, x1, x2, x3, x4, x5 T) [winogradIn]T {
 	}
 }
 
-func tileOutputGeneric[T Float](t tileOutput[T]) {
+func tileOutputGeneric[T Float](f tileForm, t tileOutput[T]) {
 	for i, at := range t.at {
-		var m [winogradIn][winogradOut]T
+		var m [winogradIn][winogradIn]T // only out elements of each are used
 		for col := range m {
 			var v [winogradIn]T
 			for r := range v {
 				v[r] = t.src[(r*winogradIn+col)*t.point+i]
 			}
-			m[col] = outputPoints(v)
+			m[col] = outputPoints(f, v)
 		}
-		for r := range winogradOut {
-			y := outputPoints([winogradIn]T{m[0][r], m[1][r], m[2][r], m[3][r], m[4][r], m[5][r]})
-			for j, v := range y {
+		for r := range f.out {
+			y := outputPoints(f, [winogradIn]T{m[0][r], m[1][r], m[2][r], m[3][r], m[4][r], m[5][r]})
+			for j, v := range y[:f.out] {
 				t.dst[int(at)+r*t.pitch+j] = min(max(v+t.bias, t.least), t.most)
 			}
 		}
 	}
 }
 
-// outputPoints is Aᵀ·m.
-func outputPoints[T Float](m [winogradIn]T) [winogradOut]T {
+// outputPoints is Aᵀ·m: the first out elements.
+func outputPoints[T Float](f tileForm, m [winogradIn]T) [winogradIn]T {
 	near, far := m[1]+m[2], m[3]+m[4]
 	nearOdd, farOdd := math.Sqrt2/2*(m[1]-m[2]), math.Sqrt2*(m[3]-m[4])
-	return [winogradOut]T{
+	if f == fiveTaps {
+		return [winogradIn]T{m[0] + near + far, nearOdd + farOdd + m[5]}
+	}
+	return [winogradIn]T{
 		m[0] + near + far, nearOdd + farOdd, 0.5*near + 2*far, m[5] + 0.5*nearOdd + 2*farOdd,
 	}
 }
 
-func tileFiltersGeneric[T Float](t tileFilters[T]) {
+func tileFiltersGeneric[T Float](f tileForm, t tileFilters[T]) {
 	for i := range t.n * t.rows {
-		first, step := i/t.rows*winogradTaps*t.pitch+i%t.rows, t.pitch
+		first, step := i/t.rows*f.filter()*t.pitch+i%t.rows, t.pitch
 		if t.turned {
-			first, step = first+(winogradTaps-1)*step, -step
+			first, step = first+(f.filter()-1)*step, -step
 		}
-		tap := func(k int) T { return t.src[first+k*step] }
-		var g [3][winogradIn]T
-		for r := range g {
-			g[r] = filterPoints(tap(3*r), tap(3*r+1), tap(3*r+2))
+		var g [winogradIn][winogradIn]T // rows beyond the taps are zeros
+		for r := range f.taps {
+			var row [winogradIn]T
+			for j := range f.taps {
+				row[j] = t.src[first+(f.taps*r+j)*step]
+			}
+			g[r] = filterPoints(f, row)
 		}
 		for col := range winogradIn {
-			u := filterPoints(g[0][col], g[1][col], g[2][col])
+			u := filterPoints(f, [winogradIn]T{g[0][col], g[1][col], g[2][col], g[3][col], g[4][col]})
 			for r := range u {
 				t.dst[(r*winogradIn+col)*t.point+i/t.rows*t.pitch+i%t.rows] = u[r]
 			}
@@ -198,22 +226,27 @@ func tileFiltersGeneric[T Float](t tileFilters[T]) {
 	}
 }
 
-// filterPoints is G·g.
-func filterPoints[T Float](g0, g1, g2 T) [winogradIn]T {
-	near, nearOdd := (2*g0+g2)*(-1./3), math.Sqrt2/3*g1
-	far, farOdd := (g0+2*g2)*(1./6), math.Sqrt2/6*g1
-	return [winogradIn]T{g0, near - nearOdd, near + nearOdd, far + farOdd, far - farOdd, g2}
+// filterPoints is G·g, with zeros beyond the taps.
+func filterPoints[T Float](f tileForm, g [winogradIn]T) [winogradIn]T {
+	near, nearOdd := (2*g[0]+g[2])*(-1./3), math.Sqrt2/3*g[1]
+	far, farOdd := (g[0]+2*g[2])*(1./6), math.Sqrt2/6*g[1]
+	if f == fiveTaps {
+		near, nearOdd = near-g[4]*(1./6), nearOdd+math.Sqrt2/6*g[3]
+		far, farOdd = far+g[4]*(2./3), farOdd+math.Sqrt2/3*g[3]
+	}
+	return [winogradIn]T{g[0], near - nearOdd, near + nearOdd, far + farOdd, far - farOdd, g[f.taps-1]}
 }
 
-func tileGradientGeneric[T Float](t tileInput[T]) {
+func tileGradientGeneric[T Float](f tileForm, t tileInput[T]) {
 	for i, at := range t.at {
-		var d [winogradOut][winogradIn]T
-		for r := range d {
-			y := t.src[int(at)+r*t.pitch:][:winogradOut]
-			d[r] = gradientPoints(y[0], y[1], y[2], y[3])
+		var d [winogradIn][winogradIn]T // rows beyond the tile's are zeros
+		for r := range f.out {
+			var y [winogradIn]T
+			copy(y[:], t.src[int(at)+r*t.pitch:][:f.out])
+			d[r] = gradientPoints(f, y)
 		}
 		for col := range winogradIn {
-			v := gradientPoints(d[0][col], d[1][col], d[2][col], d[3][col])
+			v := gradientPoints(f, [winogradIn]T{d[0][col], d[1][col], d[2][col], d[3][col]})
 			for r := range v {
 				t.dst[(r*winogradIn+col)*t.point+i] = v[r]
 			}
@@ -221,36 +254,44 @@ func tileGradientGeneric[T Float](t tileInput[T]) {
 	}
 }
 
-// gradientPoints is A·y.
-func gradientPoints[T Float](y0, y1, y2, y3 T) [winogradIn]T {
-	near, nearOdd := y0+0.5*y2, math.Sqrt2/2*(y1+0.5*y3)
-	far, farOdd := y0+2*y2, math.Sqrt2*(y1+2*y3)
-	return [winogradIn]T{y0, near + nearOdd, near - nearOdd, far + farOdd, far - farOdd, y3}
+// gradientPoints is A·y, with zeros beyond the tile.
+func gradientPoints[T Float](f tileForm, y [winogradIn]T) [winogradIn]T {
+	near, nearOdd := y[0]+0.5*y[2], math.Sqrt2/2*(y[1]+0.5*y[3])
+	far, farOdd := y[0]+2*y[2], math.Sqrt2*(y[1]+2*y[3])
+	return [winogradIn]T{y[0], near + nearOdd, near - nearOdd, far + farOdd, far - farOdd, y[f.out-1]}
 }
 
-func tileTapsGeneric[T Float](t tileTaps[T]) {
+func tileTapsGeneric[T Float](f tileForm, t tileTaps[T]) {
 	for i := range t.n {
-		var g [3][winogradIn]T
+		var g [winogradIn][winogradIn]T // only the taps' rows are used
 		for col := range winogradIn {
 			var m [winogradIn]T
 			for r := range m {
 				m[r] = t.src[(r*winogradIn+col)*t.point+i]
 			}
-			for r, v := range tapPoints(m) {
+			for r, v := range tapPoints(f, m) {
 				g[r][col] = v
 			}
 		}
-		for r := range g {
-			for j, v := range tapPoints(g[r]) {
-				t.dst[(3*r+j)*t.tap+i] = v
+		for r := range f.taps {
+			taps := tapPoints(f, g[r])
+			for j, v := range taps[:f.taps] {
+				t.dst[(f.taps*r+j)*t.tap+i] = v
 			}
 		}
 	}
 }
 
-// tapPoints is Gᵀ·m.
-func tapPoints[T Float](m [winogradIn]T) [3]T {
-	near, far := m[1]+m[2], m[3]+m[4]
-	nearOdd, farOdd := math.Sqrt2/3*(m[2]-m[1]), math.Sqrt2/6*(m[3]-m[4])
-	return [3]T{m[0] - 2./3*near + 1./6*far, nearOdd + farOdd, m[5] + 1./3*(far-near)}
+// tapPoints is Gᵀ·m: the first taps elements.
+func tapPoints[T Float](f tileForm, m [winogradIn]T) [winogradIn]T {
+	near, nearOdd := m[1]+m[2], m[2]-m[1]
+	far, farOdd := m[3]+m[4], m[3]-m[4]
+	first, second := m[0]-2./3*near+1./6*far, math.Sqrt2/3*nearOdd+math.Sqrt2/6*farOdd
+	third := 1. / 3 * (far - near)
+	if f == fiveTaps {
+		return [winogradIn]T{
+			first, second, third, math.Sqrt2/6*nearOdd + math.Sqrt2/3*farOdd, m[5] - 1./6*near + 2./3*far,
+		}
+	}
+	return [winogradIn]T{first, second, m[5] + third}
 }

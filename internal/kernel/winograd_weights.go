@@ -10,13 +10,13 @@ const (
 	mostAhead      = 1 << 15 // most elements of an image that is worth prefetching
 )
 
-// tiledWeights is the gradient of the weights of a 3x3 convolution at stride 1 by F(4x4, 3x3). The
-// forward pass (see winograd) is linear in the filter g, and the gradient is its transpose. With d
+// tiledWeights is the gradient of the weights of a 3x3 or 5x5 convolution at stride 1 by F(4x4, 3x3)
+// or F(2x2, 5x5). The forward pass (see winograd) is linear in the filter g, and the gradient is its transpose. With d
 // the 6x6 input of a tile of channel c, and dy the gradient of the tile's output of channel o,
 //
 //	y = Aᵀ·((G·g·Gᵀ) ⊙ (Bᵀ·d·B))·A      dg = Gᵀ·(Σ_tiles (A·dy·Aᵀ) ⊙ (Bᵀ·d·B))·G
 //
-// which takes 36 multiplications for each tile where the definition takes 144. Each of the 36
+// which takes 36 multiplications for each tile where the definition takes 144, or 100. Each of the 36
 // points is a matrix product of depth tiles, of the gradients of channels o and the inputs of
 // channels c.
 //
@@ -25,6 +25,8 @@ const (
 // the shapes decide, and transformed back once.
 type tiledWeights[T Float] struct {
 	e              *engine[T]
+	form           tileForm
+	t              *tileTransforms[T]
 	out            int // channels of a group
 	tilesH, tilesW int
 	images, rows   int // most images, and rows of tiles of each, in a block: all rows, or some of one image
@@ -62,6 +64,7 @@ type tileBlock struct{ n, first, rows, tiles int }
 // after image, with the padding.
 type tileLayout struct {
 	paddedPlane
+	out     int // rows and columns from a tile to the next
 	top     int // rows of padding
 	border  int // rows by which a tile is higher than the distance to the next
 	image   int // elements from one image to the next
@@ -81,19 +84,25 @@ type tiledScratch[T Float] struct {
 // look at the batch.
 func winogradWeightsPays[T Float](s ConvShape) bool {
 	in, out := s.groupChannels()
-	enough := s.tiles() >= 9 || s.tiles() >= 4 && in*out <= 1<<13
-	return winogradSuits[T](s) && min(in, out) >= 8 && in*out >= 128 && enough
+	f, suits := winogradSuits[T](s)
+	if f == fiveTaps {
+		return suits && min(in, out) >= 16 && min(in, out)*s.tiles(f) >= 1500
+	}
+	enough := s.tiles(f) >= 9 || s.tiles(f) >= 4 && in*out <= 1<<13
+	return suits && min(in, out) >= 8 && in*out >= 128 && enough
 }
 
 func newTiledWeights[T Float](e *engine[T], s ConvShape) *tiledWeights[T] {
 	in, out := s.groupChannels()
+	f, _ := formOf(s)
 	c := &tiledWeights[T]{
-		e: e, out: out, tilesH: ceilDiv(s.OutHeight(), winogradOut), tilesW: ceilDiv(s.OutWidth(), winogradOut),
+		e: e, form: f, t: e.winograd.of(f), out: out,
+		tilesH: ceilDiv(s.OutHeight(), f.out), tilesW: ceilDiv(s.OutWidth(), f.out),
 	}
 	c.rows = ceilDiv(c.tilesH, ceilDiv(c.tilesH*c.tilesW, weightTiles))
 	c.images = max(1, weightTiles/(c.tilesH*c.tilesW))
 	plane := paddedPlane{height: s.InHeight, width: s.InWidth, left: s.PadLeft}
-	c.input = c.newLayout(plane, s.PadTop, winogradIn-winogradOut, 1)
+	c.input = c.newLayout(plane, s.PadTop, f.border(), 1)
 	c.gradient = c.newLayout(paddedPlane{height: s.OutHeight(), width: s.OutWidth()}, 0, 0, c.images)
 	c.planInput(min(in, tiledChannels))
 	c.planInPlace(min(in, tiledChannels))
@@ -102,9 +111,9 @@ func newTiledWeights[T Float](e *engine[T], s ConvShape) *tiledWeights[T] {
 }
 
 func (c *tiledWeights[T]) newLayout(p paddedPlane, top, border, images int) tileLayout {
-	p.pitch = c.tilesW*winogradOut + border
-	image := (c.rows*winogradOut + border) * p.pitch
-	return tileLayout{paddedPlane: p, top: top, border: border, image: image, channel: images * image}
+	p.pitch = c.tilesW*c.form.out + border
+	image := (c.rows*c.form.out + border) * p.pitch
+	return tileLayout{paddedPlane: p, out: c.form.out, top: top, border: border, image: image, channel: images * image}
 }
 
 // planInput plans the transformed input, and the products, of at most n channels.
@@ -135,7 +144,7 @@ func (c *tiledWeights[T]) planInPlace(n int) {
 	known := map[uint64][]uint16{}
 	for row := range c.tilesH {
 		for col := range c.tilesW {
-			top, left := row*winogradOut-c.input.top, col*winogradOut-c.input.left
+			top, left := row*c.form.out-c.input.top, col*c.form.out-c.input.left
 			inside := insidePlane(c.input.height, c.input.width, top, left)
 			masks, ok := known[inside]
 			if !ok {
@@ -157,7 +166,8 @@ func (c *tiledWeights[T]) planGradient(s ConvShape) {
 	tiles := tileRows(c.out, c.e.rows)
 	dy, plane := c.gradient, s.OutHeight()*s.OutWidth()
 	dy.image, dy.channel = c.out*plane, plane
-	whole := s.OutHeight()%winogradOut == 0 && s.OutWidth()%winogradOut == 0
+	// Four columns of a tile are read.
+	whole := c.form.out == 4 && s.OutHeight()%c.form.out == 0 && s.OutWidth()%c.form.out == 0
 	near := c.images*dy.image <= math.MaxInt32
 	for i := range c.packed {
 		n := tiles[0].rows - i
@@ -198,7 +208,7 @@ func (c *tiledWeights[T]) packedOrder(l tileLayout, n int) []int32 {
 
 // tile returns where a tile of a channel begins.
 func (l tileLayout) tile(image, row, col int) int {
-	return image*l.image + row*winogradOut*l.pitch + col*winogradOut
+	return image*l.image + row*l.out*l.pitch + col*l.out
 }
 
 // copyTiles copies what the tiles of a block read of n channels. src begins at the first channel of
@@ -207,8 +217,8 @@ func copyTiles[T Float](e *engine[T], l tileLayout, k tileBlock, n int, src []T,
 	plane := l.height * l.width
 	for i := range k.n {
 		for channel := range n {
-			copyPadded(e, l.paddedPlane, src[i*stride+channel*plane:][:plane], k.first*winogradOut-l.top,
-				k.rows*winogradOut+l.border, dst[channel*l.channel+i*l.image:])
+			copyPadded(e, l.paddedPlane, src[i*stride+channel*plane:][:plane], k.first*l.out-l.top,
+				k.rows*l.out+l.border, dst[channel*l.channel+i*l.image:])
 		}
 	}
 }
@@ -309,18 +319,18 @@ func (c *tiledWeights[T]) inputPoint() int { return len(c.offsets)*c.pitch + 16 
 func (c *tiledWeights[T]) transformGradient(s *tiledScratch[T], k tileBlock, r rowRun, dy []T, stride int) {
 	plane := c.gradient.height * c.gradient.width
 	point := gradientPoint(k, r)
-	s.gradient = grow(s.gradient, r.tiles[0].rows*c.gradient.channel)
+	s.gradient = grow(s.gradient, r.tiles[0].rows*c.gradient.channel+4-c.form.out)
 	s.pointsOfGradient = grow(s.pointsOfGradient, winogradPoints*point)
 	for _, t := range r.tiles {
 		src := dy[(r.first+t.row)*plane:]
 		at, n := c.direct[c.runs[0].tiles[0].rows-t.rows], c.e.width(t.rows*k.tiles)
 		if c.directly(k, t, at) {
-			src = src[k.first*winogradOut*c.gradient.width:]
+			src = src[k.first*c.form.out*c.gradient.width:]
 		} else {
 			copyTiles(c.e, c.gradient, k, t.rows, src, stride, s.gradient)
 			src, at = s.gradient, c.packed[c.runs[0].tiles[0].rows-t.rows]
 		}
-		c.e.winograd.gradient(tileInput[T]{
+		c.t.gradient(tileInput[T]{
 			src: src, pitch: c.gradient.pitch, at: at[:n], dst: s.pointsOfGradient[t.row*k.tiles:], point: point,
 			temp: s.temp[:],
 		})
@@ -365,18 +375,19 @@ func (c *tiledWeights[T]) multiply(
 
 // transformBack writes dw of some rows from their products.
 func (c *tiledWeights[T]) transformBack(s *tiledScratch[T], r rowRun, b weightBlock[T], products []T, point int) {
-	s.taps = grow(s.taps, winogradTaps*c.ldc)
+	filter := c.form.filter()
+	s.taps = grow(s.taps, filter*c.ldc)
 	for row := range r.rows {
-		c.e.winograd.taps(tileTaps[T]{
+		c.t.taps(tileTaps[T]{
 			n: c.e.width(b.n), src: products[row*c.ldc:], point: point, dst: s.taps, tap: c.ldc, temp: s.temp[:],
 		})
-		dw := b.dw[(r.first+row)*b.stride:][:b.n*winogradTaps]
-		const most = winogradTaps - 1 // a vector of AVX2
+		dw := b.dw[(r.first+row)*b.stride:][:b.n*filter]
+		most := filter - 1 // whole vectors of AVX2
 		c.e.transpose(transpose[T]{
-			rows: most, cols: b.n, src: s.taps, srcStride: c.ldc, dst: dw, dstStride: winogradTaps,
+			rows: most, cols: b.n, src: s.taps, srcStride: c.ldc, dst: dw, dstStride: filter,
 		})
 		for i, v := range s.taps[most*c.ldc:][:b.n] {
-			dw[i*winogradTaps+most] = v
+			dw[i*filter+most] = v
 		}
 	}
 }

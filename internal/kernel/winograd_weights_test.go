@@ -14,13 +14,13 @@ import (
 )
 
 // tiledWeightShapes are geometries whose sums are made in several blocks.
-var tiledWeightShapes = map[string]ConvShape{
+var tiledWeightShapes = withFiveTaps(map[string]ConvShape{
 	"images in turn": threeByThree(43, 3, 8, 4, 1),
 	"rows in turn":   threeByThree(2, 2, 37, 67, 1),
 	"row by row":     threeByThree(1, 2, 300, 2, 0),
 	"shards":         threeByThree(2, 130, 8, 7, 1),
 	"row runs":       threeByThree(5, 3, 16, 67, 1),
-}
+})
 
 func eachTiledWeightShape(f func(name string, s ConvShape)) {
 	for _, shapes := range []map[string]ConvShape{winogradShapes, tiledWeightShapes} {
@@ -34,6 +34,7 @@ func eachTiledWeightShape(f func(name string, s ConvShape)) {
 // the forward pass, transposed, so rounding errors grow by the same factor: see winogradGrowth.
 func checkTiledWeights[T Float](t require.TestingT, s ConvShape, x, dy []T, want sums) {
 	in, _ := s.groupChannels()
+	f, _ := formOf(s)
 	gradients, plane := make([]float64, s.OutChannels), s.OutHeight()*s.OutWidth()
 	for i, v := range dy {
 		gradients[i/plane%s.OutChannels] += math.Abs(float64(v))
@@ -43,7 +44,7 @@ func checkTiledWeights[T Float](t require.TestingT, s ConvShape, x, dy []T, want
 		dw := random[T](newRand(31), len(want.value))
 		c.run(nil, x, dy, dw)
 		for i, v := range dw {
-			bound := tiledBound[T](s.Batch*s.tiles(), gradients[i/(in*winogradTaps)], 1)
+			bound := tiledBound[T](s.Batch*s.tiles(f), gradients[i/(in*f.filter())], 1)
 			requireWithin(t, "dw", i, want.value[i], float64(v), bound)
 		}
 	}
@@ -69,6 +70,7 @@ func TestTiledWeightsErrors(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []ConvShape{
 			threeByThree(8, 16, 32, 16, 1), threeByThree(4, 64, 14, 32, 1), threeByThree(16, 64, 8, 64, 1),
+			fiveByFive(8, 16, 32, 16, 2), fiveByFive(4, 64, 27, 32, 2),
 		} {
 			s = s.withDefaults()
 			r := newRand(32)
@@ -217,22 +219,20 @@ func TestTiledWeightsTransforms(t *testing.T) {
 		}
 		for _, vectors := range []int{1, 3} {
 			n := vectors * 16
-			at := make([]int32, n)
-			for i := range at {
-				at[i] = int32(4 * (i * 7 % n))
-			}
-			pitch := 4 * n
-			src := guarded(t, random[float32](r, 4*pitch), true)
-			want, got := make([]float32, winogradPoints*n), guarded(t, make([]float32, winogradPoints*n), true)
-			portable.gradient(tileInput[float32]{src, pitch, at, want, n, temp})
-			e.winograd.gradient(tileInput[float32]{src, pitch, at, got, n, temp})
-			near("gradient", want, got)
+			for _, f := range []tileForm{threeTaps, fiveTaps} {
+				at, pitch := tilesApart(f.out, n), f.out*n
+				src := guarded(t, random[float32](r, f.out*pitch+4-f.out), true) // four columns are read
+				want, got := make([]float32, winogradPoints*n), guarded(t, make([]float32, winogradPoints*n), true)
+				portable.of(f).gradient(tileInput[float32]{src, pitch, at, want, n, temp})
+				e.winograd.of(f).gradient(tileInput[float32]{src, pitch, at, got, n, temp})
+				near(fmt.Sprintf("gradient of %v", f), want, got)
 
-			m := guarded(t, random[float32](r, winogradPoints*n), true)
-			want, got = make([]float32, winogradTaps*n), guarded(t, make([]float32, winogradTaps*n), true)
-			portable.taps(tileTaps[float32]{n, m, n, want, n, temp})
-			e.winograd.taps(tileTaps[float32]{n, m, n, got, n, temp})
-			near(fmt.Sprintf("taps of %d filters", n), want, got)
+				m := guarded(t, random[float32](r, winogradPoints*n), true)
+				want, got = make([]float32, f.filter()*n), guarded(t, make([]float32, f.filter()*n), true)
+				portable.of(f).taps(tileTaps[float32]{n, m, n, want, n, temp})
+				e.winograd.of(f).taps(tileTaps[float32]{n, m, n, got, n, temp})
+				near(fmt.Sprintf("taps of %d filters of %v", n, f), want, got)
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -9,24 +10,31 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The transforms of Winograd's convolution F(4x4, 3x3); see winograd.go. A vector holds the same
-// element of as many tiles as it has lanes, or of as many filters.
+// The transforms of Winograd's convolutions F(4x4, 3x3) and F(2x2, 5x5); see winograd.go. A vector
+// holds the same element of as many tiles as it has lanes, or of as many filters.
 const (
 	winogradIn  = 6 // rows and columns of a tile's input
-	winogradOut = 4 // rows and columns of a tile's output
+	quadColumns = 4 // of what loadTiles loads
 
 	cacheLine = 64 // bytes
 )
+
+// tileForm is F(out×out, taps×taps).
+type tileForm struct{ out, taps int }
+
+func (f tileForm) name() string { return fmt.Sprintf("%dx%d", f.taps, f.taps) }
 
 func winograd(s *simd) {
 	winogradInput(s)
 	if s == avx512 { // without mask registers, masking costs as much as copying
 		winogradPlane(s)
 	}
-	winogradOutput(s)
-	winogradFilters(s)
-	winogradGradient(s)
-	winogradTaps(s)
+	for _, f := range []tileForm{{4, 3}, {2, 5}} {
+		winogradOutput(s, f)
+		winogradFilters(s, f)
+		winogradGradient(s, f)
+		winogradTaps(s, f)
+	}
 	if s == avx512 { // the sums of four tiles' points fill most of its registers
 		winogradFilterRows(s)
 		winogradFewTiles(s)
@@ -190,11 +198,11 @@ func winogradPlane(s *simd) {
 		return tileTransform{
 			load: func(src, at reg.Register) []reg.VecVirtual {
 				s.prefetchTiles(src, at, ahead, 16) // the first columns may be padding, in another line
-				x := s.maskedColumns(s.loadTiles(src, at, 0), winogradOut, masks)
-				right := s.loadTiles(src, at, 16)
-				ADDQ(Imm(2*winogradOut), masks)
-				x = append(x, s.maskedColumns(right, winogradIn-winogradOut, masks)...)
-				ADDQ(Imm(2*(winogradIn-winogradOut)), masks)
+				x := s.maskedColumns(s.loadTiles(src, at, 0), quadColumns, masks)
+				right := s.loadTiles(src, at, 4*quadColumns)
+				ADDQ(Imm(2*quadColumns), masks)
+				x = append(x, s.maskedColumns(right, winogradIn-quadColumns, masks)...)
+				ADDQ(Imm(2*(winogradIn-quadColumns)), masks)
 				return x
 			},
 			points: func(x []reg.VecVirtual) []reg.VecVirtual { return s.inputPoints(k, x) },
@@ -202,8 +210,8 @@ func winogradPlane(s *simd) {
 	})
 }
 
-// prefetchTiles prefetches a row of a vector of tiles, ahead bytes further. Four tiles side by side
-// fill a cache line.
+// prefetchTiles prefetches a row of a vector of tiles, ahead bytes further. Four tiles of 4x4 side
+// by side fill a cache line.
 func (s *simd) prefetchTiles(row, at, ahead reg.Register, disp int) {
 	next, offset := GP64(), GP64()
 	LEAQ(Mem{Base: row, Index: ahead, Scale: 1}, next)
@@ -330,26 +338,31 @@ func (s *simd) outputConstants() outputConstants {
 }
 
 // outputPoints returns Aᵀ·m.
-func (s *simd) outputPoints(k outputConstants, m []reg.VecVirtual) []reg.VecVirtual {
+func (s *simd) outputPoints(f tileForm, k outputConstants, m []reg.VecVirtual) []reg.VecVirtual {
 	near, far := s.add(m[1], m[2]), s.add(m[3], m[4])
 	nearOdd, farOdd := s.mul(s.sub(m[1], m[2]), k.near), s.mul(s.sub(m[3], m[4]), k.far)
+	first, second := s.add(s.add(m[0], near), far), s.add(nearOdd, farOdd)
+	if f.out == 2 {
+		return []reg.VecVirtual{first, s.add(second, m[5])}
+	}
 	return []reg.VecVirtual{
-		s.add(s.add(m[0], near), far),
-		s.add(nearOdd, farOdd),
+		first,
+		second,
 		s.plus(s.mul(far, k.two), k.half, near),
 		s.plus(s.plus(m[5], k.half, nearOdd), k.two, farOdd),
 	}
 }
 
-func winogradOutput(s *simd) {
-	TEXT("winogradOutput"+s.name, NOSPLIT,
+func winogradOutput(s *simd, f tileForm) {
+	name := "winogradOutput" + f.name() + s.name
+	TEXT(name, NOSPLIT,
 		"func(n int, src *float32, point int, temp, dst *float32, pitch int, at *int32, ahead int, "+
 			"bias, least, most float32)")
 	Pragma("noescape")
-	doc("winogradOutput" + s.name + " transforms n tiles back, a positive multiple of the lanes. Element (i, j) of " +
-		"tile t is at src[(6·i+j)·point + t]. The tile's 4 rows of 4 columns go to dst[at[t]] and on: the result " +
-		"plus bias, at least least and at most most. It prefetches the tiles ahead elements further. temp has 24 " +
-		"vectors.")
+	doc(fmt.Sprintf("%s transforms n tiles back, a positive multiple of the lanes. Element (i, j) of tile t is at "+
+		"src[(6·i+j)·point + t]. The tile's %d rows of %[2]d columns go to dst[at[t]] and on: the result plus bias, at "+
+		"least least and at most most. It prefetches the tiles ahead elements further. temp has %d vectors.",
+		name, f.out, winogradIn*f.out))
 	n := Load(Param("n"), GP64())
 	src := Load(Param("src"), GP64())
 	at := Load(Param("at"), GP64())
@@ -372,7 +385,7 @@ func winogradOutput(s *simd) {
 			VMOVUPS(in.at(i), m[i])
 			PREFETCHT0(in.at(i).Offset(cacheLine)) // hardware prefetchers follow fewer rows
 		}
-		for i, v := range s.outputPoints(k, m) {
+		for i, v := range s.outputPoints(f, k, m) {
 			VMOVUPS(v, Mem{Base: temp, Disp: i * winogradIn * s.bytes()})
 		}
 		ADDQ(Imm(uint64(s.bytes())), temp)
@@ -380,19 +393,23 @@ func winogradOutput(s *simd) {
 	})
 	Load(Param("temp"), temp)
 	dst := Load(Param("dst"), GP64())
-	repeat("row", winogradOut, func() {
+	repeat("row", f.out, func() {
 		m := s.vectors(winogradIn)
 		for j := range m {
 			VMOVUPS(Mem{Base: temp, Disp: j * s.bytes()}, m[j])
 		}
-		y := s.outputPoints(k, m)
+		y := s.outputPoints(f, k, m)
 		bias, least, most := s.parameter("bias"), s.parameter("least"), s.parameter("most")
 		for j := range y {
 			VADDPS(bias, y[j], y[j])
 			VMAXPS(y[j], least, y[j]) // VMAXPS and VMINPS keep their second operand if that is NaN
 			VMINPS(y[j], most, y[j])
 		}
-		s.storeTiles(s.quad(y), dst, at)
+		if f.out == 2 {
+			s.storePairs(y, dst, at)
+		} else {
+			s.storeTiles(s.quad(y), dst, at)
+		}
 		s.prefetchTiles(dst, at, ahead, 0)
 		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
 		ADDQ(pitch, dst)
@@ -424,10 +441,34 @@ func (s *simd) storeTiles(v []reg.VecVirtual, dst, at reg.Register) {
 	}
 }
 
-type filterConstants struct{ third, sixth, nearOdd, farOdd reg.VecVirtual }
+// storePairs stores two columns of tiles.
+func (s *simd) storePairs(col []reg.VecVirtual, dst, at reg.Register) {
+	offset := GP64()
+	for half, unpack := range []func(...Op){VUNPCKLPS, VUNPCKHPS} {
+		pairs := s.vec() // of tiles 4·l + 2·half and the next, in lane l
+		unpack(col[1], col[0], pairs)
+		for l := range s.lanes / 4 {
+			two := pairs.AsX()
+			if l > 0 {
+				two = XMM()
+				if s == avx2 {
+					VEXTRACTF128(Imm(1), pairs, two)
+				} else {
+					VEXTRACTF32X4(Imm(uint64(l)), pairs, two)
+				}
+			}
+			for k, store := range []func(...Op){VMOVLPS, VMOVHPS} {
+				MOVLQSX(Mem{Base: at, Disp: 4 * (4*l + 2*half + k)}, offset)
+				store(two, Mem{Base: dst, Index: offset, Scale: 4})
+			}
+		}
+	}
+}
 
-// filterPoints returns G·g.
-func (s *simd) filterPoints(k filterConstants, g []reg.VecVirtual) []reg.VecVirtual {
+type threeConstants struct{ third, sixth, nearOdd, farOdd reg.VecVirtual }
+
+// threePoints returns G·g of three taps.
+func (s *simd) threePoints(k threeConstants, g []reg.VecVirtual) []reg.VecVirtual {
 	near := s.mul(s.add(s.add(g[0], g[0]), g[2]), k.third)
 	far := s.mul(s.add(s.add(g[2], g[2]), g[0]), k.sixth)
 	return []reg.VecVirtual{
@@ -437,31 +478,56 @@ func (s *simd) filterPoints(k filterConstants, g []reg.VecVirtual) []reg.VecVirt
 }
 
 // filterRow stores a row of g·Gᵀ, and moves from past the row of g.
-func (s *simd) filterRow(k filterConstants, from, tap reg.Register, to Mem) {
-	g := s.vectors(3)
+func (s *simd) filterRow(
+	f tileForm, points func(g []reg.VecVirtual) []reg.VecVirtual, from, tap reg.Register, to Mem,
+) {
+	g := s.vectors(f.taps)
 	for j := range g {
 		VMOVUPS(Mem{Base: from}, g[j])
 		ADDQ(tap, from)
 	}
-	for j, v := range s.filterPoints(k, g) {
+	for j, v := range points(g) {
 		VMOVUPS(v, to.Offset(j*s.bytes()))
 	}
 }
 
-func newFilterConstants(s *simd) filterConstants {
-	return filterConstants{
+func newThreeConstants(s *simd) threeConstants {
+	return threeConstants{
 		s.number(-1. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
 	}
 }
 
-func winogradFilters(s *simd) {
-	TEXT("winogradFilters"+s.name, NOSPLIT,
-		"func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)")
+// fiveConstants are those of filters of five taps, and of the way back.
+type fiveConstants struct{ third, twoThirds, sixth, nearOdd, farOdd reg.VecVirtual }
+
+func newFiveConstants(s *simd) fiveConstants {
+	return fiveConstants{
+		s.number(1. / 3), s.number(2. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
+	}
+}
+
+// fivePoints returns G·g of five taps.
+func (s *simd) fivePoints(k fiveConstants, g []reg.VecVirtual) []reg.VecVirtual {
+	middle := s.mul(g[2], k.third)
+	near := s.plus(s.plus(middle, k.twoThirds, g[0]), k.sixth, g[4])
+	far := s.plus(s.plus(middle, k.sixth, g[0]), k.twoThirds, g[4])
+	nearOdd := s.plus(s.mul(g[1], k.nearOdd), k.farOdd, g[3])
+	farOdd := s.plus(s.mul(g[1], k.farOdd), k.nearOdd, g[3])
+	zero := s.vec()
+	VXORPS(zero, zero, zero)
+	return []reg.VecVirtual{
+		g[0], s.sub(s.sub(zero, near), nearOdd), s.sub(nearOdd, near), s.add(far, farOdd), s.sub(far, farOdd), g[4],
+	}
+}
+
+func winogradFilters(s *simd, f tileForm) {
+	name := "winogradFilters" + f.name() + s.name
+	TEXT(name, NOSPLIT, "func(n, rows int, src *float32, tap int, dst *float32, point int, temp *float32)")
 	Pragma("noescape")
-	doc("winogradFilters" + s.name +
-		" transforms 3x3 filters of n channels, up to a vector of each channel's rows filters. " +
-		"Tap t of filter i of channel c is at src[9·c·rows + t·tap + i]; its element (i, j) goes to " +
-		"dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has 18 vectors.")
+	doc(fmt.Sprintf("%s transforms %s filters of n channels, up to a vector of each channel's rows filters. "+
+		"Tap t of filter i of channel c is at src[%d·c·rows + t·tap + i]; its element (i, j) goes to "+
+		"dst[(6·i+j)·point + c·rows + i]. It reads and writes whole vectors. temp has %d vectors.",
+		name, f.name(), f.taps*f.taps, winogradIn*f.taps))
 	n := Load(Param("n"), GP64())
 	rows := Load(Param("rows"), GP64())
 	SHLQ(Imm(2), rows)
@@ -472,15 +538,15 @@ func winogradFilters(s *simd) {
 	point := Load(Param("point"), GP64())
 	SHLQ(Imm(2), point)
 	point6 := times6(point)
-	rows9 := GP64()
-	LEAQ(Mem{Base: rows, Index: rows, Scale: 8}, rows9)
-	k := newFilterConstants(s)
+	channel := GP64()
+	IMUL3Q(Imm(uint64(f.taps*f.taps)), rows, channel)
+	points := s.newFilterPoints(f)
 	Label("channel")
 	temp := Load(Param("temp"), GP64())
 	from := GP64()
 	MOVQ(src, from)
-	repeat("row", 3, func() {
-		s.filterRow(k, from, tap, Mem{Base: temp})
+	repeat("row", f.taps, func() {
+		s.filterRow(f, points, from, tap, Mem{Base: temp})
 		ADDQ(I32(int32(winogradIn*s.bytes())), temp)
 	})
 	Load(Param("temp"), temp)
@@ -488,17 +554,17 @@ func winogradFilters(s *simd) {
 	MOVQ(dst, to)
 	out := newSixRows(to, point6)
 	repeat("column", winogradIn, func() {
-		g := s.vectors(3)
+		g := s.vectors(f.taps)
 		for i := range g {
 			VMOVUPS(Mem{Base: temp, Disp: i * winogradIn * s.bytes()}, g[i])
 		}
-		for i, v := range s.filterPoints(k, g) {
+		for i, v := range points(g) {
 			VMOVUPS(v, out.at(i))
 		}
 		ADDQ(Imm(uint64(s.bytes())), temp)
 		out.advance(point)
 	})
-	ADDQ(rows9, src)
+	ADDQ(channel, src)
 	ADDQ(rows, dst)
 	DECQ(n)
 	JNE(LabelRef("channel"))
@@ -506,11 +572,21 @@ func winogradFilters(s *simd) {
 	RET()
 }
 
+// newFilterPoints loads constants and returns the function that computes G·g.
+func (s *simd) newFilterPoints(f tileForm) func(g []reg.VecVirtual) []reg.VecVirtual {
+	if f.taps == 3 {
+		k := newThreeConstants(s)
+		return func(g []reg.VecVirtual) []reg.VecVirtual { return s.threePoints(k, g) }
+	}
+	k := newFiveConstants(s)
+	return func(g []reg.VecVirtual) []reg.VecVirtual { return s.fivePoints(k, g) }
+}
+
 func winogradFilterRows(s *simd) {
 	TEXT("winogradFilterRows"+s.name, NOSPLIT, "func(n, rows int, src *float32, tap int, dst *float32)")
 	Pragma("noescape")
 	doc("winogradFilterRows" + s.name +
-		" is the first half of winogradFilters: element (r, j) of g·Gᵀ of a vector of filters of channel c goes to " +
+		" is the first half of winogradFilters3x3" + s.name + ": element (r, j) of g·Gᵀ of a vector of filters of channel c goes to " +
 		"the vector dst[18·c+6·r+j].")
 	n := Load(Param("n"), GP64())
 	rows9 := Load(Param("rows"), GP64())
@@ -520,12 +596,13 @@ func winogradFilterRows(s *simd) {
 	tap := Load(Param("tap"), GP64())
 	SHLQ(Imm(2), tap)
 	dst := Load(Param("dst"), GP64())
-	k := newFilterConstants(s)
+	form := tileForm{4, 3}
+	points := s.newFilterPoints(form)
 	Label("channel")
 	from := GP64()
 	MOVQ(src, from)
-	for r := range 3 {
-		s.filterRow(k, from, tap, Mem{Base: dst, Disp: r * winogradIn * s.bytes()})
+	for r := range form.taps {
+		s.filterRow(form, points, from, tap, Mem{Base: dst, Disp: r * winogradIn * s.bytes()})
 	}
 	ADDQ(rows9, src)
 	ADDQ(I32(int32(3*winogradIn*s.bytes())), dst)
@@ -601,7 +678,7 @@ func winogradFewTiles(s *simd) {
 }
 
 // addPoints adds the products of one column of points, of all channels. Its points are those of
-// filterPoints, whose constants it reads from memory: the sums need the registers.
+// threePoints, whose constants it reads from memory: the sums need the registers.
 func (s *simd) addPoints(rows, input, point6, tiles reg.Register, acc [][]reg.VecVirtual) {
 	n := Load(Param("n"), GP64())
 	from, first := GP64(), GP64()
@@ -647,48 +724,63 @@ func word32(v float64) Mem { return word(math.Float32bits(float32(v))) }
 
 // gradientPoints returns A·y.
 func (s *simd) gradientPoints(k outputConstants, y []reg.VecVirtual) []reg.VecVirtual {
-	near, nearOdd := s.plus(y[0], k.half, y[2]), s.plus(y[1], k.half, y[3])
-	far, farOdd := s.plus(y[0], k.two, y[2]), s.plus(y[1], k.two, y[3])
+	near, nearOdd, far, farOdd := y[0], y[1], y[0], y[1]
+	if len(y) == 4 {
+		near, nearOdd = s.plus(y[0], k.half, y[2]), s.plus(y[1], k.half, y[3])
+		far, farOdd = s.plus(y[0], k.two, y[2]), s.plus(y[1], k.two, y[3])
+	}
 	return []reg.VecVirtual{
 		y[0], s.plus(near, k.near, nearOdd), s.minus(near, k.near, nearOdd), s.plus(far, k.far, farOdd),
-		s.minus(far, k.far, farOdd), y[3],
+		s.minus(far, k.far, farOdd), y[len(y)-1],
 	}
 }
 
-func winogradGradient(s *simd) {
-	TEXT("winogradGradient"+s.name, NOSPLIT, tilesSignature)
+func winogradGradient(s *simd, f tileForm) {
+	name := "winogradGradient" + f.name() + s.name
+	TEXT(name, NOSPLIT, tilesSignature)
 	Pragma("noescape")
-	doc("winogradGradient" + s.name + " transforms the output gradients of n tiles, a positive multiple of the " +
-		"lanes. The 4 rows of 4 columns of tile t begin at src[at[t]]; its element (i, j) goes to " +
-		"dst[(6·i+j)·point + t]. temp has 24 vectors.")
-	s.transformTiles(winogradOut, func() tileTransform {
+	doc(fmt.Sprintf("%s transforms the output gradients of n tiles, a positive multiple of the lanes. The %d rows of "+
+		"%[2]d columns of tile t begin at src[at[t]]; its element (i, j) goes to dst[(6·i+j)·point + t]. It reads 4 "+
+		"columns of each row. temp has %d vectors.", name, f.out, winogradIn*f.out))
+	s.transformTiles(f.out, func() tileTransform {
 		k := s.outputConstants()
 		return tileTransform{
-			load:   func(src, at reg.Register) []reg.VecVirtual { return s.quad(s.loadTiles(src, at, 0)) },
+			load: func(src, at reg.Register) []reg.VecVirtual {
+				if f.out == 2 {
+					return s.lowPairs(s.loadTiles(src, at, 0))
+				}
+				return s.quad(s.loadTiles(src, at, 0))
+			},
 			points: func(y []reg.VecVirtual) []reg.VecVirtual { return s.gradientPoints(k, y) },
 		}
 	})
 }
 
-type tapConstants struct{ third, twoThirds, sixth, nearOdd, farOdd reg.VecVirtual }
-
 // tapPoints returns Gᵀ·m.
-func (s *simd) tapPoints(k tapConstants, m []reg.VecVirtual) []reg.VecVirtual {
-	near, nearOdd := s.add(m[1], m[2]), s.mul(s.sub(m[2], m[1]), k.nearOdd)
+func (s *simd) tapPoints(f tileForm, k fiveConstants, m []reg.VecVirtual) []reg.VecVirtual {
+	near, nearOdd := s.add(m[1], m[2]), s.sub(m[2], m[1])
 	far, farOdd := s.add(m[3], m[4]), s.sub(m[3], m[4])
-	return []reg.VecVirtual{
+	taps := []reg.VecVirtual{
 		s.plus(s.minus(m[0], k.twoThirds, near), k.sixth, far),
-		s.plus(nearOdd, k.farOdd, farOdd),
-		s.plus(m[5], k.third, s.sub(far, near)),
+		s.plus(s.mul(nearOdd, k.nearOdd), k.farOdd, farOdd),
 	}
+	if f.taps == 3 {
+		return append(taps, s.plus(m[5], k.third, s.sub(far, near)))
+	}
+	return append(
+		taps,
+		s.mul(s.sub(far, near), k.third),
+		s.plus(s.mul(nearOdd, k.farOdd), k.nearOdd, farOdd),
+		s.plus(s.minus(m[5], k.sixth, near), k.twoThirds, far),
+	)
 }
 
-func winogradTaps(s *simd) {
-	TEXT("winogradTaps"+s.name, NOSPLIT,
-		"func(n int, src *float32, point int, temp, dst *float32, tap int)")
+func winogradTaps(s *simd, f tileForm) {
+	name := "winogradTaps" + f.name() + s.name
+	TEXT(name, NOSPLIT, "func(n int, src *float32, point int, temp, dst *float32, tap int)")
 	Pragma("noescape")
-	doc("winogradTaps" + s.name + " transforms n filters back, a positive multiple of the lanes. Element (i, j) of " +
-		"filter f is at src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has 18 vectors.")
+	doc(fmt.Sprintf("%s transforms n filters back, a positive multiple of the lanes. Element (i, j) of filter f is at "+
+		"src[(6·i+j)·point + f]; its tap k goes to dst[k·tap + f]. temp has %d vectors.", name, winogradIn*f.taps))
 	n := Load(Param("n"), GP64())
 	src := Load(Param("src"), GP64())
 	dst := Load(Param("dst"), GP64())
@@ -697,9 +789,7 @@ func winogradTaps(s *simd) {
 	point := Load(Param("point"), GP64())
 	SHLQ(Imm(2), point)
 	point6 := times6(point)
-	k := tapConstants{
-		s.number(1. / 3), s.number(2. / 3), s.number(1. / 6), s.number(math.Sqrt2 / 3), s.number(math.Sqrt2 / 6),
-	}
+	k := newFiveConstants(s)
 	Label("filters")
 	temp := Load(Param("temp"), GP64())
 	from := GP64()
@@ -710,7 +800,7 @@ func winogradTaps(s *simd) {
 		for i := range m {
 			VMOVUPS(in.at(i), m[i])
 		}
-		for i, v := range s.tapPoints(k, m) {
+		for i, v := range s.tapPoints(f, k, m) {
 			VMOVUPS(v, Mem{Base: temp, Disp: i * winogradIn * s.bytes()})
 		}
 		ADDQ(Imm(uint64(s.bytes())), temp)
@@ -719,12 +809,12 @@ func winogradTaps(s *simd) {
 	Load(Param("temp"), temp)
 	to := GP64()
 	MOVQ(dst, to)
-	repeat("row", 3, func() {
+	repeat("row", f.taps, func() {
 		m := s.vectors(winogradIn)
 		for j := range m {
 			VMOVUPS(Mem{Base: temp, Disp: j * s.bytes()}, m[j])
 		}
-		for _, v := range s.tapPoints(k, m) {
+		for _, v := range s.tapPoints(f, k, m) {
 			VMOVUPS(v, Mem{Base: to})
 			ADDQ(tap, to)
 		}
