@@ -209,3 +209,47 @@ func TestSoftmaxOverChannels(t *testing.T) {
 	}
 	requireGradientsAgree(t, inner, images(inner, 2), labels(inner, 2))
 }
+
+// TestStepsLossesAreTheImages compares each image's loss in a step with the loss of that image
+// alone, in both element types.
+func TestStepsLossesAreTheImages(t *testing.T) {
+	for _, last := range []graph.Part{graph.Softmax{}, graph.Sigmoid{}, graph.Affine{Units: 3}} {
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			spec := graph.Sequential("m", tensor.Shape{2}, graph.He(), graph.Affine{Units: 3}, last)
+			m, err := graph.New(spec, graph.WithSeed(4), graph.WithDtype(dt))
+			require.NoError(t, err)
+			const n = 4
+			step, err := m.NewStep(n)
+			require.NoError(t, err)
+			defer step.Close()
+			for i := range 2 * n {
+				set(step.Images(), i, float64(i*i%5)-1.5)
+			}
+			for i := range n {
+				set(step.Targets(), 3*i+i%3, 1)
+			}
+			mean, err := step.Run(0)
+			require.NoError(t, err)
+			losses, sum := make([]float64, n), 0.0
+			require.NoError(t, step.LossesInto(losses))
+			for i, got := range losses {
+				want, err := m.Loss(rowOf(step.Images(), i), rowOf(step.Targets(), i))
+				require.NoError(t, err)
+				assert.InDelta(t, want, got, 1e-6, "%T, image %d", last, i)
+				sum += got
+			}
+			assert.InDelta(t, mean, sum/n, 1e-6, "%T", last)
+			assert.EqualError(t, step.LossesInto(losses[1:]), `model "m": losses: got 3, want 4, one for each image`)
+		}
+	}
+}
+
+// rowOf returns row i of a matrix, as a matrix of its own.
+func rowOf(d *tensor.Dense, i int) *tensor.Dense {
+	n := d.Shape()[1]
+	row := tensor.New(tensor.Of(d.Dtype()), tensor.WithShape(1, n))
+	for k := range n {
+		set(row, k, get(d, i*n+k))
+	}
+	return row
+}

@@ -25,6 +25,8 @@ type Step struct {
 	pairs   []G.ValueGrad // of the trained parameters
 
 	vector []*tensor.Dense // the vector of a Hessian-vector product
+
+	image struct{ logits, targets []float64 } // workspace of LossesInto
 }
 
 // A StepOption changes how [Model.NewStep] makes a step; nil changes nothing.
@@ -330,6 +332,29 @@ func (s *Step) InputGradient() (*tensor.Dense, error) {
 
 // Logits returns the logits (N, classes) of the last Run, valid until the next Run.
 func (s *Step) Logits() (*tensor.Dense, error) { return dense(s.net.logits.Value()) }
+
+// LossesInto sets losses, one for each image, to the losses in the last Run, of which that returned
+// the mean. It must be called before the next Run.
+func (s *Step) LossesInto(losses []float64) error {
+	logits, err := s.Logits()
+	if err != nil {
+		return err
+	}
+	if n := s.t.Shape()[0]; len(losses) != n {
+		return fmt.Errorf("model %q: losses: got %d, want %d, one for each image", s.model.spec.Name, len(losses), n)
+	}
+	size := s.t.Shape().TotalSize() / len(losses)
+	if s.image.logits == nil {
+		s.image.logits, s.image.targets = make([]float64, size), make([]float64, size)
+	}
+	for i := range losses {
+		for k := range size {
+			s.image.logits[k], s.image.targets[k] = at(logits, i*size+k), at(s.t, i*size+k)
+		}
+		losses[i] = s.model.head.loss.of(s.image.logits, s.image.targets)
+	}
+	return nil
+}
 
 // Close closes the step's machine.
 func (s *Step) Close() error { return s.machine.Close() }

@@ -17,6 +17,7 @@ type Recipe struct {
 	Augment        string  // augmentations of training images, parsed by dataset.ParseAugmentation; empty: none
 	Average        float64 // EMA decay of the final weights; 0: off
 	LabelSmoothing float64 // fraction of each target that is spread over all classes
+	Hardest        float64 // share of the images, with the largest losses, that epochs after the first visit; 0: all
 }
 
 // bookRecipe is that of Deep Learning from Scratch, ch07/train_convnet.py.
@@ -47,11 +48,11 @@ var recipes = []struct {
 	{"book", "alexnet", Recipe{
 		Epochs: 90, Batch: 128, Optimizer: "momentum", LR: 0.01, Schedule: "cosine", WeightDecay: 0.0005,
 	}},
-	// One cycle (Smith and Topin 2018) up to six times the book's rate. Without label smoothing the
-	// accuracy is 0.1% lower.
+	// One cycle (Smith and Topin 2018) up to twelve times the book's rate. Without label smoothing,
+	// and with as many steps of images drawn at random, the accuracy is 0.1% lower.
 	{"fast", "simpleconvnet", Recipe{
-		Epochs: 3, Batch: 100, Optimizer: "adamw", LR: 0.006, Schedule: "cosine", Warmup: 360,
-		Init: "he", LabelSmoothing: 0.1,
+		Epochs: 3, Batch: 100, Optimizer: "adamw", LR: 0.012, Schedule: "cosine", Warmup: 300,
+		Init: "he", LabelSmoothing: 0.1, Hardest: 0.25,
 	}},
 	{"best", "lenet-wide", Recipe{
 		Epochs: 20, Batch: 100, Optimizer: "adamw", LR: 0.003, Schedule: "cosine", Warmup: 1200, WeightDecay: 0.05,

@@ -42,10 +42,11 @@ type State struct {
 	Trainer *Trainer
 	Model   *graph.Model
 
-	Epoch         int // of Trainer.Epochs, from 1
-	Step          int // steps done, over all epochs
-	StepsPerEpoch int
-	Batch         int
+	Epoch      int // of Trainer.Epochs, from 1
+	Step       int // steps done, over all epochs
+	EpochBegan int // steps done before this epoch
+	EpochSteps int // steps of this epoch
+	Batch      int
 
 	Loss     float64 // of the last step, before its update
 	MeanLoss float64 // over this epoch's steps so far, without the skipped ones

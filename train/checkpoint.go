@@ -48,6 +48,9 @@ func (r *run) snapshot(settings []Setting) (*Checkpoint, error) {
 	for _, p := range r.Model.Params() {
 		c.params = append(c.params, formats.Array{Name: p.Name, Value: p.Value})
 	}
+	if r.hardest != nil {
+		c.arrays = append(c.arrays, r.hardest.arrays()...)
+	}
 	for s := range r.stateful() {
 		if err := c.capture(s); err != nil {
 			return nil, fmt.Errorf("state of %q: %w", s.StateName(), err)
@@ -106,10 +109,16 @@ func (r *run) stateful() iter.Seq[Stateful] {
 
 // restore continues from a checkpoint.
 func (r *run) restore(c *Checkpoint) error {
-	perEpoch, epochs := r.state.StepsPerEpoch, len(c.History)
-	if within := c.Step - epochs*perEpoch; c.Step < 0 || within < 0 || within > perEpoch {
-		return fmt.Errorf("got step %d after %d epochs, want %d steps an epoch: the batch size or the data are others",
-			c.Step, epochs, perEpoch)
+	epochs := len(c.History)
+	began, steps := r.stepsBefore(epochs+1), r.StepsOf(epochs+1)
+	if c.Step < began || c.Step > began+steps {
+		return fmt.Errorf("got step %d after %d epochs, want step %d to %d: the batch size or the data are others",
+			c.Step, epochs, began, began+steps)
+	}
+	if r.hardest != nil {
+		if err := r.hardest.restore(c.arrays); err != nil {
+			return err
+		}
 	}
 	if err := r.Model.SetParams(c.params); err != nil {
 		return err

@@ -150,8 +150,9 @@ func FuzzReadCheckpoint(f *testing.F) {
 		if err != nil || r.restore(c) != nil {
 			return
 		}
-		within := r.state.Step - len(r.state.History)*r.state.StepsPerEpoch
-		require.True(t, within >= 0 && within <= r.state.StepsPerEpoch)
+		epoch := len(r.state.History) + 1
+		within := r.state.Step - r.stepsBefore(epoch)
+		require.True(t, within >= 0 && within <= r.StepsOf(epoch))
 	})
 }
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -71,7 +72,7 @@ func onlyClass(answers []int) (class int, alone bool) {
 // evaluateTraining evaluates the model on training images, and counts its predictions by class.
 func (r *run) evaluateTraining() (score Score, answers []int, err error) {
 	answers = make([]int, r.Model.Classes())
-	score, err = r.count(r.sample(r.Train), answers)
+	score, err = r.count(r.sample(r.Train, cmp.Or(r.EvalTrain, r.EvalSamples)), answers)
 	return score, answers, err
 }
 

@@ -173,7 +173,7 @@ func TestEpochsAreMeasuredOnAllClasses(t *testing.T) {
 	tr.Train, tr.Test, tr.EvalSamples = sorted, sorted, 40
 	measured := func() (classes [3]int) {
 		r := run{Trainer: tr}
-		ds := r.sample(tr.Test)
+		ds := r.sample(tr.Test, tr.EvalSamples)
 		sample := make([]float32, ds.Shape().TotalSize())
 		for i := range ds.Len() {
 			label, err := ds.Sample(i, sample)

@@ -78,7 +78,7 @@ func (r *run) checkParams() error {
 
 // checkSkipped rejects an epoch whose steps were all skipped.
 func (r *run) checkSkipped() error {
-	if r.skipped < r.state.StepsPerEpoch {
+	if r.skipped < r.state.EpochSteps {
 		return nil
 	}
 	first, err := r.firstNonFinite()

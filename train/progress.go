@@ -72,7 +72,7 @@ func (p *ProgressLines) TrainBegin(s *State) error {
 
 // StepEnd writes a line if one is due.
 func (p *ProgressLines) StepEnd(s *State) error {
-	if s.Elapsed < p.next || s.Step%s.StepsPerEpoch == 0 {
+	if s.Elapsed < p.next || s.Step == s.EpochBegan+s.EpochSteps {
 		return nil
 	}
 	p.next = s.Elapsed + linesEvery

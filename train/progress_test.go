@@ -15,7 +15,7 @@ func TestProgressOfResumedTraining(t *testing.T) {
 	p := &ProgressLines{W: &out}
 	tr := trainer(t, small())
 	tr.Epochs = 3
-	s := &State{Trainer: tr, StepsPerEpoch: 4, Batch: 50, Step: 4, Epoch: 1, Elapsed: time.Minute}
+	s := &State{Trainer: tr, EpochSteps: 4, Batch: 50, Step: 4, Epoch: 1, Elapsed: time.Minute}
 	require.NoError(t, p.TrainBegin(s))
 	s.Step, s.Elapsed = 6, s.Elapsed+time.Second
 	require.NoError(t, p.StepEnd(s))
@@ -32,7 +32,7 @@ func TestProgressStartsSoon(t *testing.T) {
 	p := &ProgressLines{W: &out}
 	tr := trainer(t, small())
 	tr.Epochs = 1
-	s := &State{Trainer: tr, StepsPerEpoch: 1000, Batch: 50, Epoch: 1}
+	s := &State{Trainer: tr, EpochSteps: 1000, Batch: 50, Epoch: 1}
 	require.NoError(t, p.TrainBegin(s))
 	var spoke []int
 	for second := range 70 {

@@ -76,7 +76,7 @@ func (rising) At(step int) float64 {
 func (r *run) steps(ctx context.Context, n int, more func(loss float64) bool) error {
 	for epoch := 1; ; epoch++ {
 		r.state.Epoch = epoch
-		order, err := r.Sampling.order(r.Train, r.Seed, epoch, r.state.StepsPerEpoch*r.state.Batch)
+		order, err := r.Sampling.order(r.Train, r.Seed, epoch, r.StepsOf(1)*r.state.Batch)
 		if err != nil {
 			return err
 		}

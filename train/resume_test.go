@@ -140,7 +140,7 @@ func TestResumeRefusesAnotherTraining(t *testing.T) {
 	c, err := LatestCheckpoint(dir, nil)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*Trainer){
-		"checkpoint: got step 3 after 0 epochs, want 2 steps an epoch: " +
+		"checkpoint: got step 3 after 0 epochs, want step 0 to 2: " +
 			"the batch size or the data are others": func(tr *Trainer) {
 			tr.Batch = 6
 		},

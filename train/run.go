@@ -53,6 +53,8 @@ type run struct {
 	mixer  mixer
 	began  time.Time
 
+	hardest *hardest // nil: epochs visit all samples
+
 	loss    float64 // sum over this epoch's steps
 	skipped int     // this epoch's steps with a NaN
 	watch   watch
@@ -86,7 +88,10 @@ func (t *Trainer) start() (*run, error) {
 	}
 	r := &run{Trainer: t, step: step, part: part, peers: peers, loader: loader, began: time.Now()}
 	r.mixer = mixer{mixup: t.Mixup, cutmix: t.CutMix, seed: t.Seed}
-	r.state = State{Trainer: t, Model: t.Model, Batch: batch, StepsPerEpoch: t.StepsPerEpoch(), snapshot: r.snapshot}
+	r.state = State{Trainer: t, Model: t.Model, Batch: batch, snapshot: r.snapshot}
+	if t.Hardest > 0 {
+		r.hardest = newHardest(t.Train.Len())
+	}
 	if t.Resume != nil {
 		if err := r.restore(t.Resume); err != nil {
 			return nil, fmt.Errorf("checkpoint: %w", err)
@@ -114,15 +119,16 @@ func (r *run) epochs(ctx context.Context) error {
 
 // epoch runs an epoch, or the rest of it if the training was resumed within.
 func (r *run) epoch(ctx context.Context, epoch int) error {
-	order, err := r.Sampling.order(r.Train, r.Seed, epoch, r.state.StepsPerEpoch*r.state.Batch)
+	began, steps := r.stepsBefore(epoch), r.StepsOf(epoch)
+	r.state.Epoch, r.state.EpochBegan, r.state.EpochSteps = epoch, began, steps
+	done := r.state.Step - began
+	if done == 0 {
+		r.beginEpoch()
+	}
+	order, err := r.order(epoch, steps*r.state.Batch)
 	if err != nil {
 		return err
 	}
-	done := r.state.Step - (epoch-1)*r.state.StepsPerEpoch
-	if done == 0 {
-		r.loss, r.skipped = 0, 0
-	}
-	r.state.Epoch = epoch
 	if err := r.notify(Callback.EpochBegin); err != nil {
 		return err
 	}
@@ -142,6 +148,11 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 		if turn++; turn < r.turns() {
 			continue
 		}
+		if r.hardest != nil {
+			if err := r.hardest.visit(order[i*r.state.Batch:][:r.state.Batch], r.Peers); err != nil {
+				return err
+			}
+		}
 		i, turn = i+1, 0
 		r.speed.step(r.turns()*len(batch.Labels), time.Now(), r.peers.Spent)
 		if err := r.together(ctx, r.learn(loss, i)); err != nil {
@@ -149,6 +160,26 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 		}
 	}
 	return r.endEpoch(ctx)
+}
+
+// beginEpoch resets what counts an epoch's steps.
+func (r *run) beginEpoch() {
+	r.loss, r.skipped = 0, 0
+	if r.hardest != nil {
+		r.hardest.begin()
+	}
+}
+
+// order returns the samples of an epoch.
+func (r *run) order(epoch, count int) ([]int, error) {
+	if r.hardest == nil || epoch == 1 {
+		return r.Sampling.order(r.Train, r.Seed, epoch, count)
+	}
+	order, err := r.Sampling.order(r.Train, r.Seed, epoch, r.Train.Len())
+	if err != nil {
+		return nil, err
+	}
+	return r.hardest.of(order, count), nil
 }
 
 // compute runs a turn of a step. The last turn returns the loss of the whole batch and has its
@@ -162,7 +193,11 @@ func (r *run) compute(batch *dataset.Minibatch, turn int) (loss float64, err err
 	if r.part != nil {
 		r.part.Take(turn)
 	}
-	return r.step.Run(uint64(r.state.Step))
+	loss, err = r.step.Run(uint64(r.state.Step))
+	if err == nil && r.hardest != nil {
+		err = r.hardest.add(r.step, len(batch.Labels))
+	}
+	return loss, err
 }
 
 // learn updates the parameters, unless the loss or the gradients aren't finite.
@@ -230,9 +265,9 @@ func (r *run) endEpoch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.state.Diverging = r.watch.epoch(r.meanLoss(r.state.StepsPerEpoch), answers)
+	r.state.Diverging = r.watch.epoch(r.meanLoss(r.state.EpochSteps), answers)
 	row := Row{
-		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.StepsPerEpoch),
+		Epoch: r.state.Epoch, Step: r.state.Step, TrainLoss: r.meanLoss(r.state.EpochSteps),
 		TrainAccuracy: train.Accuracy(), TrainImages: train.Total,
 	}
 	if err := r.measureHeldOut(&row); err != nil {
@@ -251,19 +286,20 @@ func (r *run) measureHeldOut(row *Row) error {
 	if r.Validation != nil {
 		set, accuracy, row.Validated = r.Validation, &row.ValidationAccuracy, true
 	}
-	score, err := r.evaluate(r.sample(set))
+	score, err := r.evaluate(r.sample(set, r.EvalSamples))
 	*accuracy, row.HeldOutImages = score.Accuracy(), score.Total
 	return err
 }
 
-func (r *run) sample(ds dataset.Dataset) dataset.Dataset {
+// sample returns n samples of a set to evaluate, or all of them if n is 0.
+func (r *run) sample(ds dataset.Dataset, n int) dataset.Dataset {
 	switch {
-	case r.EvalSamples == 0:
+	case n == 0:
 		return ds
 	case r.EvalFirst:
-		return dataset.Take(ds, r.EvalSamples)
+		return dataset.Take(ds, n)
 	}
-	return dataset.Draw(ds, r.EvalSamples, r.Seed)
+	return dataset.Draw(ds, n, r.Seed)
 }
 
 func (r *run) notify(event func(Callback, *State) error) error {

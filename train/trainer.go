@@ -25,13 +25,15 @@ type Trainer struct {
 	Epochs         int
 	Batch          int
 	Sampling       Sampling
+	Hardest        float64   // share of the samples, with the largest losses, that epochs after the first visit; 0: all
 	LabelSmoothing float64   // ε of the targets (1-ε)·t + ε/classes (Szegedy et al. 2016)
 	ClassWeights   []float64 // weights of the model's classes in the loss; nil: all 1
 	Mixup, CutMix  float64   // α of Beta(α, α), which mixes images in pairs; 0: off
 	Seed           uint64    // of the order of the samples
 	OnNaN          OnNaN
 	EvalSamples    int  // images of each set for the accuracy after an epoch, drawn by Seed; 0: all
-	EvalFirst      bool // the first EvalSamples instead, as in the book, for sets that aren't sorted by class
+	EvalTrain      int  // those of the training set, if not as many; 0: as many
+	EvalFirst      bool // the first ones instead, as in the book, for sets that aren't sorted by class
 
 	// Peers are the other processes that train the same network with the same settings, or nil.
 	// Each computes a part of every batch; the result has the bits of one process. Every process
@@ -86,10 +88,25 @@ func (r Row) HeldOut() (set string, accuracy float64) {
 }
 
 // Steps returns the number of steps in all epochs.
-func (t *Trainer) Steps() int { return t.Epochs * t.StepsPerEpoch() }
+func (t *Trainer) Steps() int { return t.stepsBefore(t.Epochs + 1) }
 
-// StepsPerEpoch returns the number of whole batches in the training set.
-func (t *Trainer) StepsPerEpoch() int { return t.Train.Len() / max(1, t.batch()) }
+// StepsOf returns the number of steps of an epoch, from 1: the whole batches in the training set,
+// or in the share of it that the epoch visits, but at least one.
+func (t *Trainer) StepsOf(epoch int) int {
+	samples, batch := t.Train.Len(), max(1, t.batch())
+	if epoch > 1 && t.Hardest > 0 {
+		samples = max(batch, int(t.Hardest*float64(samples)))
+	}
+	return samples / batch
+}
+
+// stepsBefore returns the number of steps before an epoch.
+func (t *Trainer) stepsBefore(epoch int) int {
+	if epoch < 2 {
+		return 0
+	}
+	return t.StepsOf(1) + (epoch-2)*t.StepsOf(2)
+}
 
 // batch returns the batch size, at most the training set's size.
 func (t *Trainer) batch() int { return min(t.Batch, t.Train.Len()) }
@@ -106,6 +123,9 @@ func (t *Trainer) Check() error {
 		return errors.New("mixup and cutmix mix images of the whole batch: want no micro-batches, and one process")
 	case t.Batch < 1:
 		return fmt.Errorf("batch: got %d, want at least 1", t.Batch)
+	case t.EvalSamples < 0 || t.EvalTrain < 0:
+		return fmt.Errorf("images to evaluate: got %d, and %d of the training set, want at least 0",
+			t.EvalSamples, t.EvalTrain)
 	case !(t.LabelSmoothing >= 0 && t.LabelSmoothing < 1):
 		return fmt.Errorf("label smoothing: got %g, want at least 0 and less than 1", t.LabelSmoothing)
 	case !isAlpha(t.Mixup), !isAlpha(t.CutMix):
@@ -117,6 +137,9 @@ func (t *Trainer) Check() error {
 		return fmt.Errorf("model %q is %v: training takes float32", t.Model.Spec().Name, t.Model.Dtype())
 	case !slices.ContainsFunc(t.Model.Params(), (*graph.Parameter).Trained):
 		return fmt.Errorf("model %q has only frozen parameters: there is nothing to train", t.Model.Spec().Name)
+	}
+	if err := t.checkHardest(); err != nil {
+		return err
 	}
 	if err := t.checkWeights(); err != nil {
 		return err

@@ -150,7 +150,8 @@ func newWinogradData[T Float](e *engine[T], s ConvShape) *winograd[T] {
 	f, _ := formOf(s)
 	c := &winograd[T]{
 		e: e, form: f, batch: s.Batch, groups: s.Groups, in: out, out: in, data: true, height: s.OutHeight(),
-		width: s.OutWidth(), top: f.border() - s.PadTop, left: f.border() - s.PadLeft, outH: s.InHeight, outW: s.InWidth,
+		width: s.OutWidth(), top: f.border() - s.PadTop, left: f.border() - s.PadLeft,
+		outH: s.InHeight, outW: s.InWidth,
 	}
 	c.plan()
 	return c
@@ -582,19 +583,18 @@ func (c *winograd[T]) transformFilters(s *winogradScratch[T], group, row int, ti
 // packTaps packs a tile's rows of filters for channels [k0, k0+kc): tap k of filter i and channel
 // k0+j is dst[(s·j+k)·rows + i], for filters of s elements.
 func (c *winograd[T]) packTaps(group int, t rowTile, k0, kc int, dst []T) {
+	filter := c.form.filter()
 	if !c.data {
-		w := c.w[((group*c.out+t.row)*c.in+k0)*c.form.filter():]
+		w := c.w[((group*c.out+t.row)*c.in+k0)*filter:]
 		c.e.transpose(transpose[T]{
-			rows: t.rows, cols: kc * c.form.filter(), src: w, srcStride: c.in * c.form.filter(), dst: dst,
-			dstStride: t.rows,
+			rows: t.rows, cols: kc * filter, src: w, srcStride: c.in * filter, dst: dst, dstStride: t.rows,
 		})
 		return
 	}
 	for j := range kc {
-		w := c.w[((group*c.in+k0+j)*c.out+t.row)*c.form.filter():]
+		w := c.w[((group*c.in+k0+j)*c.out+t.row)*filter:]
 		c.e.transpose(transpose[T]{
-			rows: t.rows, cols: c.form.filter(), src: w, srcStride: c.form.filter(), dst: dst[j*c.form.filter()*t.rows:],
-			dstStride: t.rows,
+			rows: t.rows, cols: filter, src: w, srcStride: filter, dst: dst[j*filter*t.rows:], dstStride: t.rows,
 		})
 	}
 }

@@ -339,11 +339,14 @@ func TestWinogradTransforms(t *testing.T) {
 						point := channels*pitch + slack
 						src := random[float32](r, f.filter()*channels*pitch+slack)
 						want, got := make([]float32, winogradPoints*point), make([]float32, winogradPoints*point)
-						portable.of(f).filters(tileFilters[float32]{channels, rows, pitch, src, turned, want, point, temp})
-						e.winograd.of(f).filters(tileFilters[float32]{channels, rows, pitch, src, turned, got, point, temp})
+						filters := tileFilters[float32]{channels, rows, pitch, src, turned, want, point, temp}
+						portable.of(f).filters(filters)
+						filters.dst = got
+						e.winograd.of(f).filters(filters)
 						for i := range winogradPoints * channels {
 							at := i/channels*point + i%channels*pitch
-							near(fmt.Sprintf("%d filters of %v, pitch %d", rows, f, pitch), want[at:][:rows], got[at:][:rows])
+							what := fmt.Sprintf("%d filters of %v, pitch %d", rows, f, pitch)
+							near(what, want[at:][:rows], got[at:][:rows])
 						}
 					}
 				}

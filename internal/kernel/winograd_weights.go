@@ -10,14 +10,15 @@ const (
 	mostAhead      = 1 << 15 // most elements of an image that is worth prefetching
 )
 
-// tiledWeights is the gradient of the weights of a 3x3 or 5x5 convolution at stride 1 by F(4x4, 3x3)
-// or F(2x2, 5x5). The forward pass (see winograd) is linear in the filter g, and the gradient is its transpose. With d
-// the 6x6 input of a tile of channel c, and dy the gradient of the tile's output of channel o,
+// tiledWeights is the gradient of the weights of a 3x3 or 5x5 convolution at stride 1 by
+// F(4x4, 3x3) or F(2x2, 5x5). The forward pass (see winograd) is linear in the filter g, and the
+// gradient is its transpose. With d the 6x6 input of a tile of channel c, and dy the gradient of
+// the tile's output of channel o,
 //
 //	y = Aᵀ·((G·g·Gᵀ) ⊙ (Bᵀ·d·B))·A      dg = Gᵀ·(Σ_tiles (A·dy·Aᵀ) ⊙ (Bᵀ·d·B))·G
 //
-// which takes 36 multiplications for each tile where the definition takes 144, or 100. Each of the 36
-// points is a matrix product of depth tiles, of the gradients of channels o and the inputs of
+// which takes 36 multiplications for each tile where the definition takes 144, or 100. Each of the
+// 36 points is a matrix product of depth tiles, of the gradients of channels o and the inputs of
 // channels c.
 //
 // The transforms write their results in the order in which the product reads them, because a vector

@@ -420,7 +420,7 @@ func TestManyEpochs(t *testing.T) {
 // TestRanks: the page shows the speed of each process, and nothing if there is only one.
 func TestRanks(t *testing.T) {
 	tr := trainer(t)
-	s := &train.State{Trainer: tr, Model: tr.Model, StepsPerEpoch: 10, Batch: 10}
+	s := &train.State{Trainer: tr, Model: tr.Model, EpochSteps: 10, Batch: 10}
 	p := New("small", nil)
 	require.NoError(t, p.TrainBegin(s))
 	text, _, err := p.latest()
@@ -452,7 +452,7 @@ func BenchmarkStepEnd(b *testing.B) {
 	tr.Model, err = graph.New(models.DefaultSimpleConvNet().Spec())
 	require.NoError(b, err)
 	p := New("simpleconvnet", nil)
-	s := &train.State{Trainer: tr, Model: tr.Model, StepsPerEpoch: 600, Batch: 100}
+	s := &train.State{Trainer: tr, Model: tr.Model, EpochSteps: 600, Batch: 100}
 	require.NoError(b, p.TrainBegin(s))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -72,7 +72,7 @@ func (p *Page) show(s *train.State) {
 }
 
 func (g *progress) begin(s *train.State) {
-	g.epochs, g.steps, g.stepsPerEpoch, g.batch = s.Trainer.Epochs, s.Steps(), s.StepsPerEpoch, s.Batch
+	g.epochs, g.steps, g.stepsPerEpoch, g.batch = s.Trainer.Epochs, s.Steps(), s.Trainer.StepsOf(1), s.Batch
 	g.pace = pace{}
 	if g.curve.end() != s.Step {
 		g.curve = curve{first: s.Step, every: 1}

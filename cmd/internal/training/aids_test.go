@@ -24,7 +24,7 @@ func TestTrainingAids(t *testing.T) {
 	for _, aid := range [][]string{
 		{"-class-weights", "balanced"}, {"-mixup", "0.4"}, {"-cutmix", "1"}, {"-cutout", "8"},
 		{"-augment", "resized-crop=0.5"}, {"-augment", "color"},
-		{"-augment", "shift,edge"},
+		{"-augment", "shift,edge"}, {"-hardest", "0.5"},
 		{"-mixup", "0.2", "-cutmix", "1", "-augment", "crop,edge,mirror,color=0.1", "-cutout", "4"},
 	} {
 		whole, parts := t.TempDir(), t.TempDir()
@@ -44,6 +44,13 @@ func TestTrainingAids(t *testing.T) {
 func TestRefusesInvalidAids(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
 		{"-mixup=-1", "-mixup: got -1, want 0, or 0.05 to 1000"},
+		{"-hardest=-0.1", "-hardest: got -0.1, want more than 0 and at most 1, or 0 for all images"},
+		{"-hardest 0.5 -mixup 1", "-hardest ranks images by their own loss: want no -mixup and no -cutmix, or -hardest 0"},
+		{"-hardest 0.5 -sampling replace",
+			"-hardest chooses the images of an epoch: want -sampling shuffle, or -hardest 0"},
+		{"-hardest 0.5 -schedule step",
+			"-schedule step counts epochs of equal length: want -hardest 0, or another schedule"},
+		{"-eval-train-samples=-1", "-eval-train-samples: got -1, want at least 0"},
 		{"-cutmix 0.01", "-cutmix: got 0.01, want 0, or 0.05 to 1000"},
 		{"-cutout=-3", "-cutout: got -3, want at least 0"},
 		{"-cutout 99999", "-cutout: training: cutout: got a side of 99999 pixels, want 1 to 8192"},

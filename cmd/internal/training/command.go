@@ -225,8 +225,9 @@ func (c *Command) trainer(r models.Recipe, s *source) (*train.Trainer, error) {
 	t.Validation = s.validation
 	t.Epochs, t.Batch, t.Sampling, t.Seed, t.EvalSamples = r.Epochs, r.Batch, train.Sampling(c.Sampling), c.Seed,
 		c.EvalSamples
+	t.EvalTrain = c.EvalTrain
 	t.EvalFirst = c.Data == "" // as in the book; other data may be sorted by class
-	t.MicroBatch = c.MicroBatch
+	t.MicroBatch, t.Hardest = c.MicroBatch, r.Hardest
 	t.OnNaN, t.LabelSmoothing, t.Mixup, t.CutMix = train.OnNaN(c.OnNaN), r.LabelSmoothing, c.Mixup, c.CutMix
 	if c.Weights != "" {
 		if t.ClassWeights, err = train.BalancedWeights(s.train, model.Classes()); err != nil {

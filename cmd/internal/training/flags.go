@@ -43,6 +43,7 @@ type Command struct {
 	Smoothing   *float64 `group:"Training:" name:"label-smoothing" help:"Share of each target that is spread over all classes (default: 0)." placeholder:"SHARE"`
 	Weights     string   `group:"Training:" name:"class-weights" enum:",balanced" default:"" help:"balanced makes each class count the same in the loss, however many training images it has (default: each image counts the same)." placeholder:"balanced"`
 	Sampling    string   `group:"Training:" default:"shuffle" enum:"shuffle,replace" help:"shuffle visits each image once an epoch; replace draws each batch from all images, as the book does."`
+	Hardest     *float64 `group:"Training:" help:"Share of the images that each epoch after the first visits: those with the largest losses when they were last visited (default: 0, all; recipe fast 0.25)." placeholder:"SHARE"`
 	Average     *float64 `group:"Training:" help:"EMA decay of the final weights, such as 0.999 (default: 0, off)." placeholder:"DECAY"`
 	EarlyStop   int      `group:"Training:" default:"0" help:"Stop after N epochs without a better validation accuracy (0: off)." placeholder:"N"`
 	Keep        string   `group:"Training:" default:"last" enum:"last,best" help:"End with the parameters of the last epoch, or of the one with the best validation accuracy."`
@@ -56,6 +57,7 @@ type Command struct {
 	PCA     bool    `group:"Augmentation of the training images:" name:"pca" help:"Shift the colors of alexnet's images along their principal components."`
 
 	Out         string `group:"Results:" type:"given" want:"a folder" help:"Folder for the results (default: runs/MODEL)." placeholder:"DIR"`
+	EvalTrain   int    `group:"Results:" name:"eval-train-samples" default:"0" help:"Images of the training set for the accuracy after an epoch (0: as many as -eval-samples says)." placeholder:"N"`
 	EvalSamples int    `group:"Results:" default:"1000" help:"Images of each set for the accuracy after an epoch: the first N of the embedded MNIST, N drawn by -seed from other data; 0 is all."`
 	KeepEpochs  bool   `group:"Results:" help:"Keep the initial parameters and those of every epoch in the folder epochs of -out; convgraph serve shows how they change."`
 	Tensorboard string `group:"Results:" help:"Folder for TensorBoard's event files: losses, accuracies, learning rate, weights and filters." placeholder:"DIR"`

@@ -6,6 +6,7 @@ import (
 
 	"convgraph/internal/cli"
 	"convgraph/models"
+	"convgraph/train"
 )
 
 // recipe returns the recipe of -recipe, changed by other flags. It finds invalid flags before
@@ -29,6 +30,7 @@ func (c *Command) recipe() (models.Recipe, error) {
 	}
 	r.Warmup, r.Augment = or(c.Warmup, r.Warmup), or(c.Augment, r.Augment)
 	r.LabelSmoothing, r.Average = or(c.Smoothing, r.LabelSmoothing), or(c.Average, r.Average)
+	r.Hardest = or(c.Hardest, r.Hardest)
 	if err := c.checkRecipe(r); err != nil {
 		return r, err
 	}
@@ -77,6 +79,12 @@ func (c *Command) checkRecipe(r models.Recipe) error {
 		return cli.Usagef("-warmup: got %d, want at least 0", r.Warmup)
 	case !(r.LabelSmoothing >= 0 && r.LabelSmoothing < 1):
 		return cli.Usagef("-label-smoothing: got %g, want at least 0 and less than 1", r.LabelSmoothing)
+	case !(r.Hardest >= 0 && r.Hardest <= 1):
+		return cli.Usagef("-hardest: got %g, want more than 0 and at most 1, or 0 for all images", r.Hardest)
+	case r.Hardest > 0 && (c.Mixup != 0 || c.CutMix != 0):
+		return cli.Usagef("-hardest ranks images by their own loss: want no -mixup and no -cutmix, or -hardest 0")
+	case r.Hardest > 0 && c.Sampling == string(train.Replace):
+		return cli.Usagef("-hardest chooses the images of an epoch: want -sampling %s, or -hardest 0", train.Shuffle)
 	case !(r.Average >= 0 && r.Average < 1):
 		return cli.Usagef("-average: got %g, want at least 0 and less than 1", r.Average)
 	case r.Average > 0 && c.Keep == "best":
@@ -110,8 +118,8 @@ func (c *Command) checkFlags() error {
 		value int
 	}{
 		{"workers", c.Workers}, {"train-samples", c.TrainSamples}, {"test-samples", c.TestSamples},
-		{"eval-samples", c.EvalSamples}, {"checkpoint-every", c.CheckpointEvery}, {"size", c.Size},
-		{"early-stop", c.EarlyStop}, {"cutout", c.Cutout},
+		{"eval-samples", c.EvalSamples}, {"eval-train-samples", c.EvalTrain}, {"checkpoint-every", c.CheckpointEvery},
+		{"size", c.Size}, {"early-stop", c.EarlyStop}, {"cutout", c.Cutout},
 	} {
 		if f.value < 0 {
 			return cli.Usagef("-%s: got %d, want at least 0", f.name, f.value)
@@ -147,6 +155,9 @@ func flags(r models.Recipe) string {
 	text := fmt.Sprintf("-epochs %d -batch %d -optimizer %s -lr %g -schedule %s -warmup %d",
 		r.Epochs, r.Batch, r.Optimizer, r.LR, r.Schedule, r.Warmup) +
 		fmt.Sprintf(" -weight-decay %g -label-smoothing %g -average %g", r.WeightDecay, r.LabelSmoothing, r.Average)
+	if r.Hardest != 0 {
+		text += fmt.Sprintf(" -hardest %g", r.Hardest)
+	}
 	if r.Init != "" {
 		text += " -init " + r.Init
 	}

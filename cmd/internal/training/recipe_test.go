@@ -65,7 +65,8 @@ func TestRecipesAreFlags(t *testing.T) {
 func TestFlagsOverrideRecipes(t *testing.T) {
 	given := []string{"--epochs", "2", "--batch", "7", "--optimizer", "sgd", "--lr", "0.5", "--schedule", "step",
 		"--warmup", "0", "--weight-decay", "0.25",
-		"--init", "xavier", "--augment", "", "--average", "0.75", "--label-smoothing", "0.125"}
+		"--init", "xavier", "--augment", "", "--average", "0.75", "--label-smoothing", "0.125",
+		"--hardest", "0"}
 	want := models.Recipe{Epochs: 2, Batch: 7, Optimizer: "sgd", LR: 0.5, Schedule: "step", WeightDecay: 0.25,
 		Init: "xavier", Average: 0.75, LabelSmoothing: 0.125}
 	for _, name := range models.RecipeNames() {
@@ -98,7 +99,7 @@ func TestResumeRefusesAnotherRecipe(t *testing.T) {
 	code, _, stderr = trainmnist(t, append(args, "-resume", "-recipe", "book")...)
 	assert.Equal(t, cli.Refused, code)
 	for _, want := range []string{`model: …net","input":[1,28,28],"init":"he"`,
-		"-optimizer: adamw then, adam now", "-lr: 0.006 then, 0.001 now", "-schedule: cosine then, constant now"} {
+		"-optimizer: adamw then, adam now", "-lr: 0.012 then, 0.001 now", "-schedule: cosine then, constant now"} {
 		assert.Contains(t, stderr, want)
 	}
 	code, _, stderr = trainmnist(t,

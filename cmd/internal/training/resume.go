@@ -67,7 +67,7 @@ func (c *Command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 		}
 		settings = append(settings, train.Setting{Name: "validation images", Value: validationPrint})
 	}
-	settings = append(settings, c.aids()...)
+	settings = append(settings, c.aids(r)...)
 	if r.Schedule == "cosine" || r.Schedule == oneCycle {
 		settings = append(settings, train.Setting{Name: "-epochs", Value: fmt.Sprint(r.Epochs)})
 	}
@@ -82,9 +82,11 @@ func (c *Command) settings(r models.Recipe, t *train.Trainer, resumed *train.Che
 }
 
 // aids returns the settings of optional features that are used. Older checkpoints don't have them.
-func (c *Command) aids() (settings []train.Setting) {
+func (c *Command) aids(r models.Recipe) (settings []train.Setting) {
 	for _, s := range []train.Setting{
 		{Name: "-fold", Value: c.Fold},
+		{Name: "-hardest", Value: unlessZero(r.Hardest)},
+		{Name: "-eval-train-samples", Value: unlessZero(float64(c.EvalTrain))},
 		{Name: "-class-weights", Value: c.Weights},
 		{Name: "-mixup", Value: unlessZero(c.Mixup)},
 		{Name: "-cutmix", Value: unlessZero(c.CutMix)},

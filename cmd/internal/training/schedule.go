@@ -23,6 +23,8 @@ func (c *Command) checkSchedule(r models.Recipe) error {
 		return cli.Usagef("-schedule: got %q, want %s", r.Schedule, strings.Join(scheduleNames, ", "))
 	case r.Schedule == oneCycle && r.Warmup > 0:
 		return cli.Usagef("-warmup: got %d, want 0: -schedule %s has a rise of its own", r.Warmup, oneCycle)
+	case r.Schedule == "step" && r.Hardest > 0:
+		return cli.Usagef("-schedule step counts epochs of equal length: want -hardest 0, or another schedule")
 	case c.DecayEvery < 1:
 		return cli.Usagef("-decay-every: got %d, want at least 1", c.DecayEvery)
 	case !(c.DecayFactor > 0 && c.DecayFactor <= 1):
@@ -41,7 +43,7 @@ func (c *Command) schedule(t *train.Trainer, r models.Recipe) {
 	case oneCycle:
 		t.Schedule = solver.OneCycle{LR: r.LR, Steps: t.Steps()}
 	case "step":
-		t.Schedule = solver.StepDecay{LR: r.LR, Every: c.DecayEvery * t.StepsPerEpoch(), Factor: c.DecayFactor}
+		t.Schedule = solver.StepDecay{LR: r.LR, Every: c.DecayEvery * t.StepsOf(1), Factor: c.DecayFactor}
 	case "plateau":
 		plateau := solver.NewPlateau(r.LR)
 		plateau.Patience, plateau.Factor = c.DecayEvery-1, c.DecayFactor

@@ -360,8 +360,8 @@ func winogradOutput(s *simd, f tileForm) {
 			"bias, least, most float32)")
 	Pragma("noescape")
 	doc(fmt.Sprintf("%s transforms n tiles back, a positive multiple of the lanes. Element (i, j) of tile t is at "+
-		"src[(6·i+j)·point + t]. The tile's %d rows of %[2]d columns go to dst[at[t]] and on: the result plus bias, at "+
-		"least least and at most most. It prefetches the tiles ahead elements further. temp has %d vectors.",
+		"src[(6·i+j)·point + t]. The tile's %d rows of %[2]d columns go to dst[at[t]] and on: the result plus bias, "+
+		"at least least and at most most. It prefetches the tiles ahead elements further. temp has %d vectors.",
 		name, f.out, winogradIn*f.out))
 	n := Load(Param("n"), GP64())
 	src := Load(Param("src"), GP64())
@@ -586,8 +586,8 @@ func winogradFilterRows(s *simd) {
 	TEXT("winogradFilterRows"+s.name, NOSPLIT, "func(n, rows int, src *float32, tap int, dst *float32)")
 	Pragma("noescape")
 	doc("winogradFilterRows" + s.name +
-		" is the first half of winogradFilters3x3" + s.name + ": element (r, j) of g·Gᵀ of a vector of filters of channel c goes to " +
-		"the vector dst[18·c+6·r+j].")
+		" is the first half of winogradFilters3x3" + s.name + ": element (r, j) of g·Gᵀ of a vector of filters of " +
+		"channel c goes to the vector dst[18·c+6·r+j].")
 	n := Load(Param("n"), GP64())
 	rows9 := Load(Param("rows"), GP64())
 	LEAQ(Mem{Base: rows9, Index: rows9, Scale: 8}, rows9)
