@@ -68,6 +68,7 @@ def main():
     parser.add_argument("--warmup", type=int, default=0)
     parser.add_argument("--weight-decay", type=float, default=0)
     parser.add_argument("--label-smoothing", type=float, default=0)
+    parser.add_argument("--hardest", type=float, default=0)
     parser.add_argument("--init", default="0.01")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
@@ -81,17 +82,24 @@ def main():
     net = simple_conv_net(args.init)
     make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[args.optimizer]
     optimizer = make(net.parameters(), lr=args.lr, weight_decay=args.weight_decay)
-    per_epoch = len(images) // args.batch
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, args.epochs * per_epoch, args))
+    counts = [len(images)] + (args.epochs - 1) * [int((args.hardest or 1) * len(images))]
+    steps = sum(count // args.batch for count in counts)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps, args))
+    hardness = torch.full([len(images)], math.inf)  # each image's loss when it was last visited
 
-    for epoch in range(1, args.epochs + 1):
-        total = 0.0
-        for batch in torch.randperm(len(images))[:per_epoch * args.batch].view(per_epoch, args.batch):
+    for epoch, count in enumerate(counts, 1):
+        total, per_epoch = 0.0, count // args.batch
+        chosen = hardness.topk(count).indices
+        order = chosen[torch.randperm(count)][:per_epoch * args.batch]
+        for batch in order.view(per_epoch, args.batch):
             optimizer.zero_grad(set_to_none=True)
-            loss = F.cross_entropy(net(images[batch]), labels[batch], label_smoothing=args.label_smoothing)
+            losses = F.cross_entropy(
+                net(images[batch]), labels[batch], label_smoothing=args.label_smoothing, reduction="none")
+            loss = losses.mean()
             loss.backward()
             optimizer.step()
             schedule.step()
+            hardness[batch] = losses.detach()
             total += loss.item()
         share = accuracy(net, test_images, test_labels)
         print(f"epoch {epoch}/{args.epochs}  loss {total / per_epoch:.4f}  test {100 * share:.2f}%", flush=True)

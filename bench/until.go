@@ -142,9 +142,12 @@ func (h *harness) trainings(ctx context.Context, recipe string, progress io.Writ
 	}}), nil
 }
 
-// evaluated is the number of images of each set that are evaluated after each epoch: all test
-// images.
-const evaluated = 10000
+// The images that are evaluated after each epoch: all test images, and few of the training set,
+// which PyTorch's side doesn't evaluate.
+const (
+	evaluated      = 10000
+	evaluatedTrain = 1000
+)
 
 func (h *harness) ourTraining(ctx context.Context, recipe string, seed int) (arrival, error) {
 	out, err := os.MkdirTemp(h.directory, "run-")
@@ -153,7 +156,8 @@ func (h *harness) ourTraining(ctx context.Context, recipe string, seed int) (arr
 	}
 	defer os.RemoveAll(out)
 	cmd := exec.CommandContext(ctx, h.trainer(), "-recipe", recipe, "-model", untilModel, "-out", out,
-		fmt.Sprintf("-seed=%d", seed), fmt.Sprintf("-eval-samples=%d", evaluated))
+		fmt.Sprintf("-seed=%d", seed), fmt.Sprintf("-eval-samples=%d", evaluated),
+		fmt.Sprintf("-eval-train-samples=%d", evaluatedTrain))
 	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", h.threads))
 	return watch(cmd, h.until)
 }
@@ -165,7 +169,7 @@ func (h *harness) torchTraining(ctx context.Context, r models.Recipe, data strin
 		"--optimizer", r.Optimizer, fmt.Sprintf("--lr=%g", r.LR),
 		"--schedule", r.Schedule, fmt.Sprintf("--warmup=%d", r.Warmup),
 		fmt.Sprintf("--weight-decay=%g", r.WeightDecay), fmt.Sprintf("--label-smoothing=%g", r.LabelSmoothing),
-		"--init", cmp.Or(r.Init, "0.01"))
+		fmt.Sprintf("--hardest=%g", r.Hardest), "--init", cmp.Or(r.Init, "0.01"))
 	return watch(cmd, h.until)
 }
 

@@ -45,7 +45,8 @@ func TestRefusesInvalidAids(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
 		{"-mixup=-1", "-mixup: got -1, want 0, or 0.05 to 1000"},
 		{"-hardest=-0.1", "-hardest: got -0.1, want more than 0 and at most 1, or 0 for all images"},
-		{"-hardest 0.5 -mixup 1", "-hardest ranks images by their own loss: want no -mixup and no -cutmix, or -hardest 0"},
+		{"-hardest 0.5 -mixup 1",
+			"-hardest ranks images by their own loss: want no -mixup and no -cutmix, or -hardest 0"},
 		{"-hardest 0.5 -sampling replace",
 			"-hardest chooses the images of an epoch: want -sampling shuffle, or -hardest 0"},
 		{"-hardest 0.5 -schedule step",

@@ -20,8 +20,19 @@ func curves(s *simd) {
 
 // curve emits y = value(x) and dx = dy·slope(saved).
 func curve(s *simd, name string, value, slope func(v vec, k func(int) vec) vec) {
-	elements(s, name, name, "a", "b", func(in []vec, k func(int) vec) []vec { return []vec{value(in[0], k)} })
-	elements(s, name+"Backward", name+"Backward", "ab", "c", func(in []vec, k func(int) vec) []vec {
+	groupedCurve(s, 1, name, value, slope)
+}
+
+// longCurve is curve for functions made of the exponential.
+func longCurve(s *simd, name string, value, slope func(v vec, k func(int) vec) vec) {
+	groupedCurve(s, s.group, name, value, slope)
+}
+
+func groupedCurve(s *simd, group int, name string, value, slope func(v vec, k func(int) vec) vec) {
+	groupedElements(s, group, name, name, "a", "b", func(in []vec, k func(int) vec) []vec {
+		return []vec{value(in[0], k)}
+	})
+	groupedElements(s, group, name+"Backward", name+"Backward", "ab", "c", func(in []vec, k func(int) vec) []vec {
 		return []vec{s.mul(in[1], slope(in[0], k))}
 	})
 }
@@ -57,7 +68,7 @@ func hardSwish(s *simd) {
 
 // expLinear: y = k0·x above 0, k1·(e^(k2·x) - 1) elsewhere, so below 0 the slope is k2·(y + k1).
 func expLinear(s *simd) {
-	curve(s, "expLinear",
+	longCurve(s, "expLinear",
 		func(x vec, k func(int) vec) vec {
 			below := s.mul(k(1), s.exponentialLess1(s.min(s.zero(), s.mul(k(2), x))))
 			return fma(k(0), s.max(s.zero(), x), below)
@@ -77,7 +88,7 @@ func softsign(s *simd) {
 }
 
 func silu(s *simd) {
-	curve(s, "silu",
+	longCurve(s, "silu",
 		func(x vec, _ func(int) vec) vec { return s.gated(x, x) },
 		func(x vec, _ func(int) vec) vec { return s.gatedSlope(x, x) })
 }
@@ -101,7 +112,7 @@ func (s *simd) gatedSlope(u, v vec) vec {
 // overflow.
 func geluTanh(s *simd) {
 	line, cube := 2*math.Sqrt(2/math.Pi), 0.044715*2*math.Sqrt(2/math.Pi)
-	curve(s, "geluTanh",
+	longCurve(s, "geluTanh",
 		func(x vec, _ func(int) vec) vec {
 			return s.gated(x, s.mul(x, fma(s.mul(x, x), s.number(float32(cube)), s.number(float32(line)))))
 		},
@@ -116,7 +127,7 @@ func geluTanh(s *simd) {
 
 // gelu: x·Φ(x), with the slope Φ(x) + x·e^(-x²/2)/√(2π).
 func gelu(s *simd) {
-	curve(s, "gelu",
+	longCurve(s, "gelu",
 		func(x vec, _ func(int) vec) vec { return s.mul(x, s.normal(x, s.bell(x))) },
 		func(x vec, _ func(int) vec) vec {
 			bell := s.bell(x)
@@ -154,7 +165,7 @@ func (s *simd) normal(x, bell vec) vec {
 
 // softplus: max(x, 0) + log(1 + e^-|x|). The slope is 1 - e^-y.
 func softplus(s *simd) {
-	curve(s, "softplus",
+	longCurve(s, "softplus",
 		func(x vec, _ func(int) vec) vec {
 			return s.add(s.max(s.zero(), x), s.log1p(s.exp(s.or(x, s.word(signBit)))))
 		},
@@ -183,7 +194,7 @@ func (s *simd) log1p(u vec) vec {
 //
 // Above 20 the tanh is 1, and e² might overflow.
 func mish(s *simd) {
-	curve(s, "mish",
+	longCurve(s, "mish",
 		func(x vec, _ func(int) vec) vec {
 			e := s.exp(s.min(s.number(20), x))
 			n := s.mul(e, s.add(e, s.number(2)))
@@ -203,7 +214,7 @@ func mish(s *simd) {
 // small x. Below -40 the result is -1.
 func (s *simd) exponentialLess1(x vec) vec {
 	e := s.reduce(s.max(s.number(-40), x))
-	power := s.power(e.n)
+	power := s.power(s.whole(e))
 	return fma(power, e.q, s.sub(power, s.number(1)))
 }
 

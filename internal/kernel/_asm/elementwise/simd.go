@@ -17,19 +17,59 @@ type vec = reg.VecVirtual
 type simd struct {
 	name  string // suffix of the functions
 	lanes int
+	group int // vectors whose instructions longElements interleaves: as many as the registers hold
 	vec   func() vec
 }
 
 var (
-	avx2   = &simd{name: "AVX2", lanes: 8, vec: YMM}
-	avx512 = &simd{name: "AVX512", lanes: 16, vec: ZMM}
+	avx2   = &simd{name: "AVX2", lanes: 8, group: 2, vec: YMM}
+	avx512 = &simd{name: "AVX512", lanes: 16, group: 3, vec: ZMM}
 )
 
 func (s *simd) bytes() int { return 4 * s.lanes }
 
-func (s *simd) binary(emit func(...Op), a, b Op) vec {
+// recorded is where emit puts instructions, or nil. Constants are loaded with the instruction that
+// follows, so that few are in registers.
+var (
+	recorded *[]func()
+	loads    []func()
+)
+
+// emit emits instructions, or records them to be emitted later.
+func emit(instructions func()) {
+	if recorded == nil {
+		instructions()
+		return
+	}
+	before := loads
+	loads = nil
+	*recorded = append(*recorded, func() {
+		for _, load := range before {
+			load()
+		}
+		instructions()
+	})
+}
+
+// interleave emits n bodies, the first instruction of each, the second of each, and so on. Each
+// instruction of a body mostly waits for the one before, and a core looks only so far ahead.
+func interleave(n int, body func(i int)) {
+	bodies := make([][]func(), n)
+	for i := range bodies {
+		recorded = &bodies[i]
+		body(i)
+	}
+	recorded = nil
+	for step := range bodies[0] {
+		for _, b := range bodies {
+			b[step]()
+		}
+	}
+}
+
+func (s *simd) binary(instruction func(...Op), a, b Op) vec {
 	to := s.vec()
-	emit(b, a, to)
+	emit(func() { instruction(b, a, to) })
 	return to
 }
 
@@ -44,30 +84,30 @@ func (s *simd) max(a, b Op) vec { return s.binary(VMAXPS, a, b) }
 
 func (s *simd) sqrt(a Op) vec {
 	to := s.vec()
-	VSQRTPS(a, to)
+	emit(func() { VSQRTPS(a, to) })
 	return to
 }
 
 // fma returns a·b + c and fnma c - a·b, rounded once. Both overwrite c's register.
 func fma(a, b Op, c vec) vec {
-	VFMADD231PS(b, a, c)
+	emit(func() { VFMADD231PS(b, a, c) })
 	return c
 }
 
 func fnma(a, b Op, c vec) vec {
-	VFNMADD231PS(b, a, c)
+	emit(func() { VFNMADD231PS(b, a, c) })
 	return c
 }
 
 // fms returns a·b - c, rounded once. It overwrites c's register.
 func fms(a, b Op, c vec) vec {
-	VFMSUB231PS(b, a, c)
+	emit(func() { VFMSUB231PS(b, a, c) })
 	return c
 }
 
 func (s *simd) copy(a vec) vec {
 	to := s.vec()
-	VMOVAPS(a, to)
+	emit(func() { VMOVAPS(a, to) })
 	return to
 }
 
@@ -78,20 +118,24 @@ func (s *simd) zero() vec {
 }
 
 func (s *simd) xor(a, b, to vec) {
-	if s == avx512 {
-		VPXORD(b, a, to)
-		return
-	}
-	VPXOR(b, a, to)
+	emit(func() {
+		if s == avx512 {
+			VPXORD(b, a, to)
+			return
+		}
+		VPXOR(b, a, to)
+	})
 }
 
 func (s *simd) and(a, b vec) vec {
 	to := s.vec()
-	if s == avx512 {
-		VPANDD(b, a, to)
-	} else {
+	emit(func() {
+		if s == avx512 {
+			VPANDD(b, a, to)
+			return
+		}
 		VPAND(b, a, to)
-	}
+	})
 	return to
 }
 
@@ -101,11 +145,13 @@ func (s *simd) abs(a vec) vec { return s.and(a, s.word(^uint32(signBit))) }
 
 func (s *simd) or(a, b vec) vec {
 	to := s.vec()
-	if s == avx512 {
-		VPORD(b, a, to)
-	} else {
+	emit(func() {
+		if s == avx512 {
+			VPORD(b, a, to)
+			return
+		}
 		VPOR(b, a, to)
-	}
+	})
 	return to
 }
 
@@ -125,12 +171,14 @@ const (
 func (s *simd) where(comparison uint8, a, b, v vec) vec {
 	if s == avx512 {
 		to := s.vec()
-		VCMPPS(Imm(uint64(comparison)), b, a, reg.K4)
-		VMOVAPS_Z(v, reg.K4, to)
+		emit(func() {
+			VCMPPS(Imm(uint64(comparison)), b, a, reg.K4)
+			VMOVAPS_Z(v, reg.K4, to)
+		})
 		return to
 	}
 	m := s.vec()
-	VCMPPS(Imm(uint64(comparison)), b, a, m)
+	emit(func() { VCMPPS(Imm(uint64(comparison)), b, a, m) })
 	return s.and(m, v)
 }
 
@@ -141,7 +189,12 @@ func (s *simd) number(v float32) vec { return s.word(math.Float32bits(v)) }
 
 func (s *simd) broadcast(from Mem) vec {
 	to := s.vec()
-	VBROADCASTSS(from, to)
+	load := func() { VBROADCASTSS(from, to) }
+	if recorded == nil {
+		load()
+	} else {
+		loads = append(loads, load)
+	}
 	return to
 }
 
@@ -165,26 +218,30 @@ type lanes struct {
 
 func (l lanes) load(from Mem) vec {
 	to := l.s.vec()
-	switch {
-	case l.mask == nil:
-		VMOVUPS(from, to)
-	case l.s == avx512:
-		VMOVUPS_Z(from, l.mask, to)
-	default:
-		VMASKMOVPS(from, l.mask, to)
-	}
+	emit(func() {
+		switch {
+		case l.mask == nil:
+			VMOVUPS(from, to)
+		case l.s == avx512:
+			VMOVUPS_Z(from, l.mask, to)
+		default:
+			VMASKMOVPS(from, l.mask, to)
+		}
+	})
 	return to
 }
 
 func (l lanes) store(v vec, to Mem) {
-	switch {
-	case l.mask == nil:
-		VMOVUPS(v, to)
-	case l.s == avx512:
-		VMOVUPS(v, l.mask, to)
-	default:
-		VMASKMOVPS(v, l.mask, to)
-	}
+	emit(func() {
+		switch {
+		case l.mask == nil:
+			VMOVUPS(v, to)
+		case l.s == avx512:
+			VMOVUPS(v, l.mask, to)
+		default:
+			VMASKMOVPS(v, l.mask, to)
+		}
+	})
 }
 
 var maskTable *Mem
@@ -258,10 +315,39 @@ func (s *simd) over(label string, n reg.GPVirtual, body func(l lanes), advance f
 	Label(label + "end")
 }
 
+// overGroups is over with the instructions of several vectors interleaved as long as there are so
+// many. Each body gets its vector's distance from the pointers in bytes; advance moves these by n
+// vectors.
+func (s *simd) overGroups(group int, n reg.GPVirtual, body func(l lanes, at int), advance func(n int)) {
+	if group > 1 {
+		SUBQ(Imm(uint64(group*s.lanes)), n)
+		JLT(LabelRef("few"))
+		Label("group")
+		interleave(group, func(i int) { body(lanes{s: s}, i*s.bytes()) })
+		advance(group)
+		SUBQ(Imm(uint64(group*s.lanes)), n)
+		JGE(LabelRef("group"))
+		Label("few")
+		ADDQ(Imm(uint64(group*s.lanes)), n)
+	}
+	s.over("", n, func(l lanes) { body(l, 0) }, func() { advance(1) })
+}
+
+// An elementsBody computes a vector of each written array from one of each read array.
+type elementsBody func(in []vec, k func(int) vec) []vec
+
 // elements emits a function over n elements of up to four arrays, with constants k if body uses
-// them. read and written name the arrays, such as "ab" and "c". body computes a vector of each
-// written array from one of each read array.
-func elements(s *simd, name, what, read, written string, body func(in []vec, k func(int) vec) []vec) {
+// them. read and written name the arrays, such as "ab" and "c".
+func elements(s *simd, name, what, read, written string, body elementsBody) {
+	groupedElements(s, 1, name, what, read, written, body)
+}
+
+// longElements is elements for a body of many instructions that wait for each other.
+func longElements(s *simd, name, what, read, written string, body elementsBody) {
+	groupedElements(s, s.group, name, what, read, written, body)
+}
+
+func groupedElements(s *simd, group int, name, what, read, written string, body elementsBody) {
 	TEXT(name+s.name, NOSPLIT, "func(n int, a, b, c, d *float32, k *[9]float32)")
 	Pragma("noescape")
 	doc(name + s.name + " is " + what + ".")
@@ -276,15 +362,15 @@ func elements(s *simd, name, what, read, written string, body func(in []vec, k f
 	k := func(i int) vec { return s.broadcast(Mem{Base: constants, Disp: 4 * i}) }
 	at := GP64()
 	XORQ(at, at)
-	s.over("", n, func(l lanes) {
+	s.overGroups(group, n, func(l lanes, disp int) {
 		in := make([]vec, 0, 4)
 		for _, array := range read {
-			in = append(in, l.load(Mem{Base: arrays[array], Index: at, Scale: 1}))
+			in = append(in, l.load(Mem{Base: arrays[array], Index: at, Scale: 1, Disp: disp}))
 		}
 		for i, v := range body(in, k) {
-			l.store(v, Mem{Base: arrays[rune(written[i])], Index: at, Scale: 1})
+			l.store(v, Mem{Base: arrays[rune(written[i])], Index: at, Scale: 1, Disp: disp})
 		}
-	}, func() { ADDQ(Imm(uint64(s.bytes())), at) })
+	}, func(n int) { ADDQ(U32(n*s.bytes()), at) })
 	VZEROUPPER()
 	RET()
 }
