@@ -59,6 +59,9 @@ func (h *hardest) add(step *graph.Step, n int) error {
 		return err
 	}
 	for _, loss := range h.turn {
+		if math.IsNaN(loss) { // of a step that is skipped
+			loss = math.Inf(1)
+		}
 		h.batch = binary.LittleEndian.AppendUint32(h.batch, math.Float32bits(float32(loss)))
 	}
 	return nil
@@ -66,19 +69,22 @@ func (h *hardest) add(step *graph.Step, n int) error {
 
 // visit records the losses of a step's samples, of which each process has added its own.
 func (h *hardest) visit(samples []int, p ops.Peers) error {
-	all := [][]byte{h.batch}
+	losses := h.batch
 	if p != nil {
-		var err error
-		if all, err = ranks.All(p, h.batch); err != nil {
+		all, err := ranks.All(p, h.batch)
+		if err != nil {
 			return err
 		}
-	}
-	for _, own := range all {
-		for ; len(own) > 0; own, samples = own[4:], samples[1:] {
-			h.losses[samples[0]] = math.Float32frombits(binary.LittleEndian.Uint32(own))
-		}
+		losses = slices.Concat(all...)
 	}
 	h.batch = h.batch[:0]
+	if len(losses) != 4*len(samples) {
+		return fmt.Errorf("losses of a step: got %d bytes, want %d for %d images",
+			len(losses), 4*len(samples), len(samples))
+	}
+	for i, sample := range samples {
+		h.losses[sample] = math.Float32frombits(binary.LittleEndian.Uint32(losses[4*i:]))
+	}
 	return nil
 }
 

@@ -105,7 +105,7 @@ func TestHardestAreVisited(t *testing.T) {
 	assert.True(t, math.IsInf(losses[hardest[0]], 1), "the sample that no batch of the first epoch had")
 }
 
-// TestHardestChangesTheTraining, and is resumed after any step with the same bits.
+// TestHardestIsResumed after any step with the same bits, which aren't those of whole epochs.
 func TestHardestIsResumed(t *testing.T) {
 	whole := finish(t, byHardest(t))
 	all := byHardest(t)
@@ -143,6 +143,13 @@ func TestHardestByProcessesAndTurns(t *testing.T) {
 			require.True(t, want.equals(got), "rank %d of %d", rank, len(all))
 		}
 	}
+}
+
+// TestHardestOfWrongSize: another process sends a loss too few.
+func TestHardestOfWrongSize(t *testing.T) {
+	h := newHardest(3)
+	h.batch = make([]byte, 4)
+	assert.EqualError(t, h.visit([]int{0, 2}, nil), "losses of a step: got 4 bytes, want 8 for 2 images")
 }
 
 func TestHardestRefuses(t *testing.T) {

@@ -145,13 +145,12 @@ func (r *run) epoch(ctx context.Context, epoch int) error {
 		if err != nil {
 			return err
 		}
-		if turn++; turn < r.turns() {
-			continue
+		turn++
+		if err := r.recordLosses(order[i*r.state.Batch:][:r.state.Batch], len(batch.Labels), turn); err != nil {
+			return err
 		}
-		if r.hardest != nil {
-			if err := r.hardest.visit(order[i*r.state.Batch:][:r.state.Batch], r.Peers); err != nil {
-				return err
-			}
+		if turn < r.turns() {
+			continue
 		}
 		i, turn = i+1, 0
 		r.speed.step(r.turns()*len(batch.Labels), time.Now(), r.peers.Spent)
@@ -182,6 +181,18 @@ func (r *run) order(epoch, count int) ([]int, error) {
 	return r.hardest.of(order, count), nil
 }
 
+// recordLosses records the losses of a turn's n images, and after the last turn those of the step's
+// samples, if they are wanted.
+func (r *run) recordLosses(samples []int, n, turn int) error {
+	if r.hardest == nil {
+		return nil
+	}
+	if err := r.hardest.add(r.step, n); err != nil || turn < r.turns() {
+		return err
+	}
+	return r.hardest.visit(samples, r.Peers)
+}
+
 // compute runs a turn of a step. The last turn returns the loss of the whole batch and has its
 // gradients.
 func (r *run) compute(batch *dataset.Minibatch, turn int) (loss float64, err error) {
@@ -193,11 +204,7 @@ func (r *run) compute(batch *dataset.Minibatch, turn int) (loss float64, err err
 	if r.part != nil {
 		r.part.Take(turn)
 	}
-	loss, err = r.step.Run(uint64(r.state.Step))
-	if err == nil && r.hardest != nil {
-		err = r.hardest.add(r.step, len(batch.Labels))
-	}
-	return loss, err
+	return r.step.Run(uint64(r.state.Step))
 }
 
 // learn updates the parameters, unless the loss or the gradients aren't finite.
