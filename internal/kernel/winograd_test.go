@@ -59,17 +59,25 @@ var winogradShapes = withFiveTaps(map[string]ConvShape{
 		Batch: 18, InChannels: 4, InHeight: 32, InWidth: 32, OutChannels: 6, KernelH: 3, KernelW: 3, PadTop: 1,
 		PadBottom: 1, PadLeft: 1, PadRight: 1, Groups: 2,
 	},
+	"5x5, many blocks":             fiveByFive(2, 4, 40, 3, 2),
+	"5x5, many images":             fiveByFive(37, 4, 8, 5, 2),
+	"5x5, many channels":           fiveByFive(1, 130, 5, 20, 2),
+	"5x5, few tiles, many filters": fiveByFive(1, 16, 4, 64, 2),
 	"flat": {
 		Batch: 2, InChannels: 4, InHeight: 3, InWidth: 70, OutChannels: 5, KernelH: 3, KernelW: 3, PadBottom: 1,
 		PadLeft: 2,
 	},
 })
 
-// withFiveTaps adds each shape with 5x5 filters, on inputs of two rows and columns more.
+// withFiveTaps adds each shape with 5x5 filters, on inputs of two rows and columns more, unless the
+// definition takes long.
 func withFiveTaps(shapes map[string]ConvShape) map[string]ConvShape {
+	const most = 2 << 20 // multiply-adds of the 3x3 filters
 	for name, s := range maps.Clone(shapes) {
-		s.KernelH, s.KernelW, s.InHeight, s.InWidth = 5, 5, s.InHeight+2, s.InWidth+2
-		shapes["5x5, "+name] = s
+		if s.MultiplyAdds() <= most {
+			s.KernelH, s.KernelW, s.InHeight, s.InWidth = 5, 5, s.InHeight+2, s.InWidth+2
+			shapes["5x5, "+name] = s
+		}
 	}
 	return shapes
 }
@@ -173,7 +181,7 @@ func TestWinogradErrors(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		for _, s := range []ConvShape{
 			threeByThree(1, 16, 16, 16, 1), threeByThree(1, 64, 14, 64, 1), threeByThree(1, 256, 7, 64, 1),
-			fiveByFive(1, 16, 16, 16, 2), fiveByFive(1, 64, 27, 64, 2), fiveByFive(1, 256, 7, 64, 2),
+			fiveByFive(1, 16, 16, 16, 2), fiveByFive(1, 64, 13, 32, 2), fiveByFive(1, 256, 7, 16, 2),
 		} {
 			r := newRand(22)
 			nx, nw, ny := s.sizes()
@@ -222,6 +230,8 @@ func TestWinogradByFilters(t *testing.T) {
 		assert.Equal(t, e.lane >= 8, newWinogradData(e, s).byFilters, "4 tiles")
 		s.OutChannels = 65
 		assert.False(t, newWinogradForward(e, s).byFilters, "a part of a panel")
+		s = winogradShapes["5x5, few tiles, many filters"].withDefaults()
+		assert.Equal(t, e.lane >= 8, newWinogradForward(e, s).byFilters, "4 tiles")
 	})
 }
 
