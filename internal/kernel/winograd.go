@@ -5,6 +5,7 @@ import "math"
 const (
 	winogradIn     = 6 // rows and columns of the input of a tile
 	winogradCols   = 8 // columns of the input of a tile that may be read
+	gradientCols   = 4 // columns of the gradient of a tile's output that may be read
 	winogradPoints = winogradIn * winogradIn
 
 	// Sizes of the parts that the work is cut into. They change no result.

@@ -15,7 +15,7 @@ type winogradTransforms[T Float] struct {
 type tileTransforms[T Float] struct {
 	output   func(tileOutput[T])
 	filters  func(tileFilters[T])
-	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of out×out; four columns of each row may be read
+	gradient func(tileInput[T]) // A·dy·Aᵀ of tiles of out×out, of which gradientCols columns may be read
 	taps     func(tileTaps[T])
 	few      func(fewTiles[T]) // nil without a kernel for it
 }

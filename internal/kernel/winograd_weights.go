@@ -167,8 +167,7 @@ func (c *tiledWeights[T]) planGradient(s ConvShape) {
 	tiles := tileRows(c.out, c.e.rows)
 	dy, plane := c.gradient, s.OutHeight()*s.OutWidth()
 	dy.image, dy.channel = c.out*plane, plane
-	// Four columns of a tile are read.
-	whole := c.form.out == 4 && s.OutHeight()%c.form.out == 0 && s.OutWidth()%c.form.out == 0
+	whole := c.form.out == gradientCols && s.OutHeight()%c.form.out == 0 && s.OutWidth()%c.form.out == 0
 	near := c.images*dy.image <= math.MaxInt32
 	for i := range c.packed {
 		n := tiles[0].rows - i
@@ -320,7 +319,7 @@ func (c *tiledWeights[T]) inputPoint() int { return len(c.offsets)*c.pitch + 16 
 func (c *tiledWeights[T]) transformGradient(s *tiledScratch[T], k tileBlock, r rowRun, dy []T, stride int) {
 	plane := c.gradient.height * c.gradient.width
 	point := gradientPoint(k, r)
-	s.gradient = grow(s.gradient, r.tiles[0].rows*c.gradient.channel+4-c.form.out)
+	s.gradient = grow(s.gradient, r.tiles[0].rows*c.gradient.channel+gradientCols-c.form.out)
 	s.pointsOfGradient = grow(s.pointsOfGradient, winogradPoints*point)
 	for _, t := range r.tiles {
 		src := dy[(r.first+t.row)*plane:]

@@ -221,7 +221,7 @@ func TestTiledWeightsTransforms(t *testing.T) {
 			n := vectors * 16
 			for _, f := range []tileForm{threeTaps, fiveTaps} {
 				at, pitch := tilesApart(f.out, n), f.out*n
-				src := guarded(t, random[float32](r, f.out*pitch+4-f.out), true) // four columns are read
+				src := guarded(t, random[float32](r, f.out*pitch+gradientCols-f.out), true)
 				want, got := make([]float32, winogradPoints*n), guarded(t, make([]float32, winogradPoints*n), true)
 				portable.of(f).gradient(tileInput[float32]{src, pitch, at, want, n, temp})
 				e.winograd.of(f).gradient(tileInput[float32]{src, pitch, at, got, n, temp})
