@@ -145,6 +145,41 @@ func TestHardestByProcessesAndTurns(t *testing.T) {
 	}
 }
 
+// TestHardestCountsNaN: an image whose loss is NaN counts as the hardest.
+func TestHardestCountsNaN(t *testing.T) {
+	tr := byHardest(t)
+	tr.OnNaN, tr.Train = SkipNaN, spoiltFirst{images(t, tr.Model.Spec().Input, 13, 3, 5)}
+	r, err := tr.start()
+	require.NoError(t, err)
+	defer r.step.Close()
+	require.NoError(t, r.epoch(context.Background(), 1))
+	order, err := r.order(1, 12)
+	require.NoError(t, err)
+	require.Contains(t, order, 0)
+	for _, sample := range order {
+		assert.Equal(t, sample == 0, math.IsInf(float64(r.hardest.losses[sample]), 1), "sample %d", sample)
+	}
+}
+
+// spoiltFirst has a NaN in its first image.
+type spoiltFirst struct{ dataset.Dataset }
+
+func (s spoiltFirst) Sample(i int, dst []float32) (int, error) {
+	label, err := s.Dataset.Sample(i, dst)
+	if i == 0 {
+		dst[0] = float32(math.NaN())
+	}
+	return label, err
+}
+
+// TestHardestHasABatch: a share of less than a batch is one.
+func TestHardestHasABatch(t *testing.T) {
+	tr := byHardest(t)
+	tr.Hardest = 0.01
+	assert.Equal(t, []int{4, 1, 6}, []int{tr.StepsOf(1), tr.StepsOf(2), tr.Steps()})
+	assert.Equal(t, 6, finish(t, tr).history[2].Step)
+}
+
 // TestHardestOfWrongSize: another process sends a loss too few.
 func TestHardestOfWrongSize(t *testing.T) {
 	h := newHardest(3)
