@@ -57,8 +57,8 @@ type Command struct {
 	PCA     bool    `group:"Augmentation of the training images:" name:"pca" help:"Shift the colors of alexnet's images along their principal components."`
 
 	Out         string `group:"Results:" type:"given" want:"a folder" help:"Folder for the results (default: runs/MODEL)." placeholder:"DIR"`
-	EvalTrain   int    `group:"Results:" name:"eval-train-samples" default:"0" help:"Images of the training set for the accuracy after an epoch (0: as many as -eval-samples says)." placeholder:"N"`
 	EvalSamples int    `group:"Results:" default:"1000" help:"Images of each set for the accuracy after an epoch: the first N of the embedded MNIST, N drawn by -seed from other data; 0 is all."`
+	EvalTrain   int    `group:"Results:" name:"eval-train-samples" default:"0" help:"Images of the training set for the accuracy after an epoch (0: as many as -eval-samples says)." placeholder:"N"`
 	KeepEpochs  bool   `group:"Results:" help:"Keep the initial parameters and those of every epoch in the folder epochs of -out; convgraph serve shows how they change."`
 	Tensorboard string `group:"Results:" help:"Folder for TensorBoard's event files: losses, accuracies, learning rate, weights and filters." placeholder:"DIR"`
 	Serve       string `group:"Results:" help:"Show the training on a web page, with buttons to stop and continue it: HOST:PORT, or :PORT for this machine only; port 0 picks a free one." placeholder:"ADDR"`
