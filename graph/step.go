@@ -348,9 +348,8 @@ func (s *Step) LossesInto(losses []float64) error {
 		s.image.logits, s.image.targets = make([]float64, size), make([]float64, size)
 	}
 	for i := range losses {
-		for k := range size {
-			s.image.logits[k], s.image.targets[k] = at(logits, i*size+k), at(s.t, i*size+k)
-		}
+		readFloat64s(s.image.logits, logits, i*size)
+		readFloat64s(s.image.targets, s.t, i*size)
 		losses[i] = s.model.head.loss.of(s.image.logits, s.image.targets)
 	}
 	return nil

@@ -44,10 +44,19 @@ func float64s(d *tensor.Dense) []float64 {
 		return d.Float64s()
 	}
 	out := make([]float64, d.Shape().TotalSize())
-	for i, v := range d.Float32s() {
-		out[i] = float64(v)
-	}
+	readFloat64s(out, d, 0)
 	return out
+}
+
+// readFloat64s sets dst to a tensor's elements from the one at first on.
+func readFloat64s(dst []float64, d *tensor.Dense, first int) {
+	if d.Dtype() == tensor.Float64 {
+		copy(dst, d.Float64s()[first:])
+		return
+	}
+	for i, v := range d.Float32s()[first:][:len(dst)] {
+		dst[i] = float64(v)
+	}
 }
 
 // checkDense returns an error unless a tensor's elements can be read from its memory in order.

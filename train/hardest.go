@@ -43,8 +43,10 @@ func (h *hardest) begin() { copy(h.before, h.losses) }
 // of returns the samples of an epoch: the hardest count ones of order, in this order. Of equally
 // hard ones the first of the set come first.
 func (h *hardest) of(order []int, count int) []int {
-	ranked := slices.Sorted(slices.Values(order))
-	slices.SortStableFunc(ranked, func(a, b int) int { return cmp.Compare(h.before[b], h.before[a]) })
+	ranked := slices.Clone(order)
+	slices.SortFunc(ranked, func(a, b int) int {
+		return cmp.Or(cmp.Compare(h.before[b], h.before[a]), cmp.Compare(a, b))
+	})
 	chosen := make([]bool, len(h.before))
 	for _, i := range ranked[:count] {
 		chosen[i] = true

@@ -260,7 +260,7 @@ func TestStream(t *testing.T) {
 	}
 	<-closed
 	assert.Equal(t, Finished, last.Phase)
-	assert.Equal(t, []int{3, 3, 24, 24, 8}, []int{last.Epoch, last.Epochs, last.Step, last.Steps, last.StepsPerEpoch})
+	assert.Equal(t, []int{3, 3, 24, 24}, []int{last.Epoch, last.Epochs, last.Step, last.Steps})
 	assert.Len(t, last.History, 3)
 	assert.Equal(t, 8, last.History[0].Step)
 	assert.Len(t, last.Curve.Losses, 24)

@@ -16,7 +16,6 @@ type event struct {
 	Epochs          int      `json:"epochs"`
 	Step            int      `json:"step"`
 	Steps           int      `json:"steps"`
-	StepsPerEpoch   int      `json:"stepsPerEpoch"`
 	Loss            *float64 `json:"loss"` // null: not a number
 	Rate            float64  `json:"rate,omitempty"`
 	ImagesPerSecond float64  `json:"imagesPerSecond"`
@@ -99,8 +98,7 @@ func (p *Page) event() (event, int) {
 	g := &p.progress
 	e := event{
 		Phase: p.phase, Message: p.message, Epoch: g.epoch, Epochs: g.epochs, Step: g.step, Steps: g.steps,
-		StepsPerEpoch: g.stepsPerEpoch,
-		Loss:          number(g.loss), Rate: g.rate, ImagesPerSecond: g.pace.lately() * float64(g.batch),
+		Loss: number(g.loss), Rate: g.rate, ImagesPerSecond: g.pace.lately() * float64(g.batch),
 		Seconds: g.elapsed.Seconds(),
 		Curve:   points{First: g.curve.first, Every: g.curve.every, Losses: slices.Clone(g.curve.points)},
 		History: []row{}, HeldOut: "test", Filters: g.filters,

@@ -12,7 +12,6 @@ import (
 type progress struct {
 	epoch, epochs  int
 	step, steps    int
-	stepsPerEpoch  int
 	batch          int
 	loss           float64 // mean over this epoch's steps so far
 	rate           float64 // learning rate; 0 if the solver sets its own
@@ -72,7 +71,7 @@ func (p *Page) show(s *train.State) {
 }
 
 func (g *progress) begin(s *train.State) {
-	g.epochs, g.steps, g.stepsPerEpoch, g.batch = s.Trainer.Epochs, s.Steps(), s.Trainer.StepsOf(1), s.Batch
+	g.epochs, g.steps, g.batch = s.Trainer.Epochs, s.Steps(), s.Batch
 	g.pace = pace{}
 	if g.curve.end() != s.Step {
 		g.curve = curve{first: s.Step, every: 1}
